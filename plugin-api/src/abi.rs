@@ -1,0 +1,45 @@
+//! The stable representation of this crate's traits: what actually crosses between host and plugin.
+//!
+//! Nobody but `host-loader` and the code of [`export_plugin!`](crate::export_plugin) needs this
+//! module. Its building blocks come from `abi_stable`, of which no public signature outside it
+//! speaks, so that a later major version of the ABI may be built on something else.
+//!
+//! * Futures are polled on the caller's thread, with the plugin's runtime entered
+//!   ([`FileSystemFactory::enter`](crate::FileSystemFactory::enter)); dropping one cancels it.
+//! * Bytes cross as reference-counted chunks and are not copied.
+//! * A panic in the plugin becomes [`ErrorKind::PluginPanic`](crate::ErrorKind::PluginPanic).
+//! * Whatever one side allocates, that side frees.
+
+#![allow(
+    non_camel_case_types,
+    non_local_definitions,
+    missing_docs,
+    unreachable_pub,
+    unused_qualifications,
+    clippy::pedantic,
+    clippy::missing_safety_doc,
+    reason = "the code that sabi_trait and StableAbi generate"
+)]
+
+mod chunk;
+mod error;
+#[doc(hidden)]
+pub mod export;
+mod future;
+mod host;
+mod interface;
+mod layout;
+mod module;
+mod records;
+mod remote;
+#[cfg(test)]
+mod round_trip_tests;
+mod served;
+mod wire;
+
+#[doc(hidden)]
+pub use abi_stable::library::LibHeader as Header;
+pub use layout::layout_description;
+#[doc(hidden)]
+pub use module::{Export, root_header};
+pub use module::{ROOT_SYMBOL, load_factory};

@@ -1,0 +1,188 @@
+//! Futures and calls at the boundary: polled in place, panics caught, cancelled by drop.
+
+use std::any::Any;
+use std::future::Future;
+use std::mem::ManuallyDrop;
+use std::ops::{Deref, DerefMut};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use async_ffi::BorrowingFfiFuture;
+
+use super::error::{WireResult, to_wire};
+use crate::{Error, ErrorKind, FileSystemFactory, Result};
+
+/// A future on the wire. It may borrow from the call's arguments, since it is polled in place.
+pub type WireFuture<'a, T> = BorrowingFfiFuture<'a, WireResult<T>>;
+
+/// The way into a plugin: its runtime entered and its panics caught.
+#[derive(Clone)]
+pub(super) struct Enter(Arc<dyn FileSystemFactory>);
+
+impl Enter {
+    pub(super) fn new(factory: Arc<dyn FileSystemFactory>) -> Self {
+        Self(factory)
+    }
+
+    /// Runs plugin code on this thread; a panic becomes [`ErrorKind::PluginPanic`].
+    pub(super) fn run<R>(&self, operation: &'static str, code: impl FnOnce() -> R) -> Result<R> {
+        let mut code = Some(code);
+        let mut result = None;
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            self.0.enter(&mut || {
+                if let Some(code) = code.take() {
+                    result = Some(code());
+                }
+            });
+        }));
+        match (outcome, result) {
+            (Ok(()), Some(result)) => Ok(result),
+            (Err(panic), _) => Err(panic_error(operation, panic)),
+            (Ok(()), None) => Err(Error::new(
+                ErrorKind::PluginPanic,
+                "FileSystemFactory::enter returned without running what it was given",
+            )
+            .with_operation(operation)
+            .with_remedy("report this to the author of the plugin")),
+        }
+    }
+
+    /// Asks for what an object merely knows, for which no runtime has to be entered; after a panic
+    /// the answer is `otherwise`.
+    pub(super) fn ask<R>(otherwise: R, code: impl FnOnce() -> R) -> R {
+        catch_unwind(AssertUnwindSafe(code)).unwrap_or(otherwise)
+    }
+
+    /// Runs a call that answers at once.
+    pub(super) fn call<T, W: From<T>>(
+        &self,
+        operation: &'static str,
+        code: impl FnOnce() -> Result<T>,
+    ) -> WireResult<W> {
+        to_wire(self.run(operation, code).and_then(|result| result))
+    }
+
+    /// Makes a wire future of plugin code.
+    pub(super) fn future<'a, T>(
+        &'a self,
+        operation: &'static str,
+        code: impl Future<Output = Result<T>> + Send + 'a,
+    ) -> WireFuture<'a, T>
+    where
+        T: Send + 'a,
+    {
+        BorrowingFfiFuture::new(InPlace {
+            enter: self,
+            operation,
+            code: Some(code),
+        })
+    }
+}
+
+/// The text of a panic as an error. The payload's own drop may panic too, hence `forget`.
+pub(super) fn panic_error(operation: &'static str, panic: Box<dyn Any + Send>) -> Error {
+    let text = if let Some(text) = panic.downcast_ref::<&str>() {
+        (*text).to_owned()
+    } else if let Some(text) = panic.downcast_ref::<String>() {
+        text.clone()
+    } else {
+        std::mem::forget(panic);
+        "panic without a text".to_owned()
+    };
+    Error::new(ErrorKind::PluginPanic, format!("the plugin panicked: {text}"))
+        .with_operation(operation)
+        .with_remedy("report this to the author of the plugin")
+}
+
+/// Polls plugin code on the caller's thread.
+struct InPlace<'a, F> {
+    enter: &'a Enter,
+    operation: &'static str,
+    /// `None` once it is complete or has panicked. Structurally pinned.
+    code: Option<F>,
+}
+
+impl<T, F: Future<Output = Result<T>>> Future for InPlace<'_, F> {
+    type Output = WireResult<T>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // SAFETY: `code` is structurally pinned: it is only polled through a pin and dropped in
+        // place by `Pin::set`, here and in `Drop`; nothing moves out of `self`.
+        let this = unsafe { self.get_unchecked_mut() };
+        // SAFETY: as above; the other fields are not pinned.
+        let mut code = unsafe { Pin::new_unchecked(&mut this.code) };
+        let polled = this
+            .enter
+            .run(this.operation, || match code.as_mut().as_pin_mut() {
+                Some(code) => code.poll(cx),
+                None => Poll::Ready(Err(Error::new(ErrorKind::Closed, "polled again after its end"))),
+            });
+        match polled {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(result)) => Poll::Ready(to_wire(result)),
+            Err(error) => {
+                // What is left of it may panic again while it is dropped.
+                let _ = this.enter.run(this.operation, || code.set(None));
+                Poll::Ready(to_wire(Err::<T, _>(error)))
+            }
+        }
+    }
+}
+
+impl<F> Drop for InPlace<'_, F> {
+    fn drop(&mut self) {
+        if self.code.is_some() {
+            // SAFETY: a pinned value stays in place until it is dropped, which happens here, in
+            // place, through `Pin::set`.
+            let mut code = unsafe { Pin::new_unchecked(&mut self.code) };
+            let _ = self.enter.run(self.operation, || code.set(None));
+        }
+    }
+}
+
+/// An object of the plugin: whatever happens to it happens inside [`Enter::run`], its drop included.
+pub(super) struct Entered<T> {
+    object: ManuallyDrop<T>,
+    pub(super) enter: Enter,
+}
+
+impl<T> Entered<T> {
+    pub(super) fn new(object: T, enter: Enter) -> Self {
+        Self {
+            object: ManuallyDrop::new(object),
+            enter,
+        }
+    }
+
+    /// The object and the way to it, for a future that needs both.
+    pub(super) fn split(&mut self) -> (&mut T, &Enter) {
+        (&mut self.object, &self.enter)
+    }
+}
+
+impl<T> Deref for Entered<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.object
+    }
+}
+
+impl<T> DerefMut for Entered<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.object
+    }
+}
+
+impl<T> Drop for Entered<T> {
+    fn drop(&mut self) {
+        let object = &mut self.object;
+        let _ = self.enter.run("drop", || {
+            // SAFETY: this is the only place that drops the object, it runs at most once, and
+            // nothing uses the object afterwards.
+            unsafe { ManuallyDrop::drop(object) }
+        });
+    }
+}

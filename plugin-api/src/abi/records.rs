@@ -1,0 +1,98 @@
+//! Conversions of the records of exactly-once output and of tokens.
+
+use super::interface::{PendingUploadBuf, RecoverableBuf, RecoverableInfoBuf, RecoverableRef, TokenBuf};
+use super::wire::{pairs_from_wire, pairs_to_wire, time_from_wire, time_to_wire};
+use crate::{Bytes, DelegationToken, PendingUpload, Recoverable, RecoverableInfo, Result};
+
+impl From<Recoverable> for RecoverableBuf {
+    fn from(state: Recoverable) -> Self {
+        Self {
+            version: state.version(),
+            bytes: state.bytes().clone().into(),
+        }
+    }
+}
+
+impl From<RecoverableBuf> for Recoverable {
+    fn from(state: RecoverableBuf) -> Self {
+        Self::new(state.version, state.bytes)
+    }
+}
+
+impl<'a> From<&'a Recoverable> for RecoverableRef<'a> {
+    fn from(state: &'a Recoverable) -> Self {
+        Self {
+            version: state.version(),
+            bytes: state.bytes().as_ref().into(),
+        }
+    }
+}
+
+impl From<RecoverableRef<'_>> for Recoverable {
+    fn from(state: RecoverableRef<'_>) -> Self {
+        Self::new(state.version, Bytes::copy_from_slice(state.bytes.as_slice()))
+    }
+}
+
+impl From<RecoverableInfo> for RecoverableInfoBuf {
+    fn from(info: RecoverableInfo) -> Self {
+        Self {
+            location: info.location.into(),
+            len: info.len,
+            upload_id: info.upload_id.into(),
+            attributes: pairs_to_wire(info.attributes),
+        }
+    }
+}
+
+impl RecoverableInfoBuf {
+    /// The information, after a check of its location.
+    pub(super) fn into_info(self) -> Result<RecoverableInfo> {
+        let mut info = RecoverableInfo::new(
+            self.location.into_location()?,
+            self.len,
+            self.upload_id.into_string(),
+        );
+        info.attributes = pairs_from_wire(self.attributes);
+        Ok(info)
+    }
+}
+
+impl From<PendingUpload> for PendingUploadBuf {
+    fn from(upload: PendingUpload) -> Self {
+        Self {
+            location: upload.location.into(),
+            upload_id: upload.upload_id.into(),
+            initiated_ms: time_to_wire(upload.initiated),
+        }
+    }
+}
+
+impl PendingUploadBuf {
+    /// The upload, after a check of its location.
+    pub(super) fn into_upload(self) -> Result<PendingUpload> {
+        Ok(PendingUpload {
+            location: self.location.into_location()?,
+            upload_id: self.upload_id.into_string(),
+            initiated: time_from_wire(self.initiated_ms),
+        })
+    }
+}
+
+impl From<DelegationToken> for TokenBuf {
+    fn from(token: DelegationToken) -> Self {
+        Self {
+            bytes: token.bytes.into(),
+            valid_until_ms: time_to_wire(token.valid_until),
+        }
+    }
+}
+
+impl From<TokenBuf> for DelegationToken {
+    fn from(token: TokenBuf) -> Self {
+        Self {
+            bytes: token.bytes.into(),
+            valid_until: time_from_wire(token.valid_until_ms),
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! A plugin's [`InputStream`] and [`OutputStream`].
+
+use std::ops::Range;
+
+use abi_stable::std_types::RBox;
+use async_trait::async_trait;
+
+use crate::abi::error::from_wire;
+use crate::abi::interface::{InputStreamAbi_TO, OutputStreamAbi_TO};
+use crate::abi::wire::ByteRange;
+use crate::{Bytes, Error, ErrorKind, FileStatus, InputStream, Location, OutputStream, Result};
+
+pub(super) struct RemoteInput(pub(super) InputStreamAbi_TO<RBox<()>>);
+
+/// More than was asked for would overwrite the caller's memory or its arithmetic.
+fn check_length(got: usize, most: usize) -> Result<()> {
+    if got <= most {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Corrupt,
+        format!("the plugin returned {got} bytes where {most} were asked for"),
+    )
+    .with_remedy("report this to the author of the plugin"))
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl InputStream for RemoteInput {
+    async fn read(&mut self, max: usize) -> Result<Bytes> {
+        let chunk = Bytes::from(from_wire(self.0.read(max).await)?);
+        check_length(chunk.len(), max)?;
+        Ok(chunk)
+    }
+
+    async fn read_into(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        let most = buffer.len();
+        let read = from_wire(self.0.read_into(buffer.into()).await)?;
+        check_length(read, most)?;
+        Ok(read)
+    }
+
+    async fn read_ranges(&mut self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        let wire: Vec<_> = ranges
+            .iter()
+            .map(|range| ByteRange {
+                start: range.start,
+                end: range.end,
+            })
+            .collect();
+        let chunks = from_wire(self.0.read_ranges(wire.as_slice().into()).await)?;
+        check_length(chunks.len(), ranges.len())?;
+        Ok(chunks.into_iter().map(Bytes::from).collect())
+    }
+
+    fn seek(&mut self, position: u64) -> Result<()> {
+        from_wire(self.0.seek(position))
+    }
+
+    fn position(&self) -> u64 {
+        self.0.position()
+    }
+
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+
+    async fn close(&mut self) -> Result<()> {
+        from_wire(self.0.close().await)
+    }
+}
+
+pub(super) struct RemoteOutput {
+    stream: OutputStreamAbi_TO<RBox<()>>,
+    /// What was asked for, in case the plugin cannot say what came out.
+    asked: Location,
+}
+
+impl RemoteOutput {
+    pub(super) fn new(stream: OutputStreamAbi_TO<RBox<()>>, asked: Location) -> Self {
+        Self { stream, asked }
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl OutputStream for RemoteOutput {
+    async fn write(&mut self, data: &[u8]) -> Result<()> {
+        from_wire(self.stream.write(data.into()).await)
+    }
+
+    async fn write_bytes(&mut self, data: Bytes) -> Result<()> {
+        from_wire(self.stream.write_chunk(data.into()).await)
+    }
+
+    fn position(&self) -> u64 {
+        self.stream.position()
+    }
+
+    fn location(&self) -> Location {
+        from_wire(self.stream.location())
+            .and_then(crate::abi::wire::LocationBuf::into_location)
+            .unwrap_or_else(|_| self.asked.clone())
+    }
+
+    async fn flush(&mut self) -> Result<()> {
+        from_wire(self.stream.flush().await)
+    }
+
+    async fn sync(&mut self) -> Result<()> {
+        from_wire(self.stream.sync().await)
+    }
+
+    async fn close(&mut self) -> Result<FileStatus> {
+        from_wire(self.stream.close().await)?.into_status()
+    }
+
+    async fn abort(&mut self) -> Result<()> {
+        from_wire(self.stream.abort().await)
+    }
+}

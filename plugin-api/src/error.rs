@@ -1,0 +1,570 @@
+//! [`Error`]: what went wrong, where, whether to try again and what to do.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+/// A result whose error is [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+macro_rules! error_kinds {
+    ($($(#[$doc:meta])* $name:ident = $number:literal => $text:literal,)*) => {
+        /// What kind of failure an [`Error`] is.
+        ///
+        /// The set is open: a newer plugin may send a kind that this build does not know, which
+        /// arrives as [`ErrorKind::Other`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        #[repr(u32)]
+        pub enum ErrorKind {
+            $($(#[$doc])* $name = $number,)*
+        }
+
+        impl ErrorKind {
+            /// Every kind, in the order of its number.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The kind with this number, or [`ErrorKind::Other`].
+            pub fn from_number(number: u32) -> Self {
+                match number {
+                    $($number => Self::$name,)*
+                    _ => Self::Other,
+                }
+            }
+
+            /// The number that crosses the ABI.
+            pub fn number(self) -> u32 {
+                self as u32
+            }
+
+            /// A short name for machines, such as `not-found`.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+        }
+    };
+}
+
+error_kinds! {
+    /// Anything that no other kind describes.
+    Other = 0 => "other",
+    /// The file, directory or bucket does not exist.
+    NotFound = 1 => "not-found",
+    /// The target exists and must not be overwritten.
+    AlreadyExists = 2 => "already-exists",
+    /// The identity is known but may not do this.
+    PermissionDenied = 3 => "permission-denied",
+    /// No usable credentials, or the service does not accept them.
+    Unauthenticated = 4 => "unauthenticated",
+    /// The location is malformed or cannot be a file here.
+    InvalidPath = 5 => "invalid-path",
+    /// An argument is out of range or contradicts another.
+    InvalidInput = 6 => "invalid-input",
+    /// A configuration value is missing, malformed or out of range.
+    InvalidConfig = 7 => "invalid-config",
+    /// The plugin or the store cannot do this.
+    Unsupported = 8 => "unsupported",
+    /// A file where a directory is needed.
+    NotADirectory = 9 => "not-a-directory",
+    /// A directory where a file is needed.
+    IsADirectory = 10 => "is-a-directory",
+    /// A directory with content, deleted without `recursive`.
+    DirectoryNotEmpty = 11 => "directory-not-empty",
+    /// The file changed while it was being read or committed.
+    Changed = 12 => "changed",
+    /// Something else stands where our result should be.
+    Conflict = 13 => "conflict",
+    /// A precondition that the caller stated does not hold.
+    PreconditionFailed = 14 => "precondition-failed",
+    /// The service asks for fewer requests.
+    Throttled = 15 => "throttled",
+    /// A deadline passed.
+    Timeout = 16 => "timeout",
+    /// The service cannot be reached or failed.
+    Unavailable = 17 => "unavailable",
+    /// Data ended before its declared length.
+    UnexpectedEof = 18 => "unexpected-eof",
+    /// Data or state does not match its checksum or format.
+    Corrupt = 19 => "corrupt",
+    /// The stream, file system or plugin is closed.
+    Closed = 20 => "closed",
+    /// The operation was cancelled.
+    Cancelled = 21 => "cancelled",
+    /// A panic inside the plugin, caught at the boundary.
+    PluginPanic = 22 => "plugin-panic",
+    /// A plugin cannot be loaded or refuses this host.
+    PluginLoad = 23 => "plugin-load",
+    /// No plugin serves the scheme.
+    UnknownScheme = 24 => "unknown-scheme",
+    /// The upload that state refers to is gone: expired or aborted.
+    UploadGone = 25 => "upload-gone",
+    /// No memory, disk or connection is left within the limits.
+    Exhausted = 26 => "exhausted",
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Whether the same call may succeed when it is made again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Retry {
+    /// The same call fails again.
+    #[default]
+    No,
+    /// A later call may succeed.
+    Yes,
+    /// A call may succeed after this delay.
+    After(Duration),
+}
+
+/// One link of the chain of causes; an error of another library reduced to type and text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// The type or class of the cause, such as `io::Error`; may be empty.
+    pub type_name: String,
+    /// Its message.
+    pub message: String,
+}
+
+/// The one error type of hosts and plugins.
+///
+/// [`Display`](fmt::Display) prints one line: operation, path, message, the service's facts and the
+/// remedy. [`Debug`] adds the causes. Neither ever holds a secret: whoever builds an error must not
+/// put one in.
+///
+/// ```
+/// use plugin_api::{Error, ErrorKind, Retry};
+///
+/// let error = Error::new(ErrorKind::NotFound, "no such bucket 'logs'")
+///     .with_operation("open")
+///     .with_path("s3://logs/a")
+///     .with_service_code("NoSuchBucket")
+///     .with_http_status(404)
+///     .with_remedy("create the bucket or correct its name");
+/// assert_eq!(
+///     error.to_string(),
+///     "open s3://logs/a: no such bucket 'logs' (HTTP 404 NoSuchBucket); \
+///      create the bucket or correct its name"
+/// );
+/// assert_eq!(error.retry(), Retry::No);
+/// ```
+#[derive(Clone)]
+pub struct Error(Box<Body>);
+
+#[derive(Clone)]
+struct Body {
+    parts: ErrorParts,
+    source: Option<SourceChain>,
+}
+
+/// Everything an error says; what crosses the boundary.
+#[derive(Clone)]
+pub(crate) struct ErrorParts {
+    pub(crate) kind: ErrorKind,
+    pub(crate) retry: Retry,
+    pub(crate) message: String,
+    pub(crate) operation: Cow<'static, str>,
+    pub(crate) path: String,
+    pub(crate) remedy: String,
+    pub(crate) service_code: String,
+    /// 0 if there was no reply.
+    pub(crate) http_status: u16,
+    pub(crate) request_id: String,
+    pub(crate) attempts: u32,
+    pub(crate) causes: Vec<Cause>,
+    pub(crate) details: Vec<(String, String)>,
+}
+
+/// The causes again, linked, for [`std::error::Error::source`].
+#[derive(Clone, Debug, PartialEq)]
+struct SourceChain {
+    message: String,
+    next: Option<Box<SourceChain>>,
+}
+
+impl SourceChain {
+    fn link(causes: &[Cause]) -> Option<Self> {
+        let (first, rest) = causes.split_first()?;
+        Some(Self {
+            message: first.message.clone(),
+            next: Self::link(rest).map(Box::new),
+        })
+    }
+}
+
+impl fmt::Display for SourceChain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for SourceChain {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.next.as_deref().map(|next| next as _)
+    }
+}
+
+impl Error {
+    /// An error of this kind; `message` says what happened, in lower case and without a full stop.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self::from_parts(ErrorParts {
+            kind,
+            retry: Retry::No,
+            message: message.into(),
+            operation: Cow::Borrowed(""),
+            path: String::new(),
+            remedy: String::new(),
+            service_code: String::new(),
+            http_status: 0,
+            request_id: String::new(),
+            attempts: 0,
+            causes: Vec::new(),
+            details: Vec::new(),
+        })
+    }
+
+    pub(crate) fn from_parts(parts: ErrorParts) -> Self {
+        let source = SourceChain::link(&parts.causes);
+        Self(Box::new(Body { parts, source }))
+    }
+
+    pub(crate) fn into_parts(self) -> ErrorParts {
+        self.0.parts
+    }
+
+    /// [`ErrorKind::Unsupported`]: `who` cannot do `what`.
+    pub fn unsupported(who: &str, what: &str) -> Self {
+        Self::new(ErrorKind::Unsupported, format!("{who} does not support {what}"))
+    }
+
+    /// Whether and when to try again.
+    #[must_use]
+    pub fn with_retry(mut self, retry: Retry) -> Self {
+        self.0.parts.retry = retry;
+        self
+    }
+
+    /// The operation that failed, such as `open`; an operation that is already set stays.
+    #[must_use]
+    pub fn with_operation(mut self, operation: impl Into<Cow<'static, str>>) -> Self {
+        if self.0.parts.operation.is_empty() {
+            self.0.parts.operation = operation.into();
+        }
+        self
+    }
+
+    /// The path that it failed on; a path that is already set stays.
+    #[must_use]
+    pub fn with_path(mut self, path: impl fmt::Display) -> Self {
+        if self.0.parts.path.is_empty() {
+            self.0.parts.path = path.to_string();
+        }
+        self
+    }
+
+    /// What the reader can do about it, as an imperative phrase.
+    #[must_use]
+    pub fn with_remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.0.parts.remedy = remedy.into();
+        self
+    }
+
+    /// The service's own code, such as `SlowDown`.
+    #[must_use]
+    pub fn with_service_code(mut self, code: impl Into<String>) -> Self {
+        self.0.parts.service_code = code.into();
+        self
+    }
+
+    /// The HTTP status of the last reply.
+    #[must_use]
+    pub fn with_http_status(mut self, status: u16) -> Self {
+        self.0.parts.http_status = status;
+        self
+    }
+
+    /// The service's id of the request, for its support.
+    #[must_use]
+    pub fn with_request_id(mut self, id: impl Into<String>) -> Self {
+        self.0.parts.request_id = id.into();
+        self
+    }
+
+    /// How many attempts were made in all.
+    #[must_use]
+    pub fn with_attempts(mut self, attempts: u32) -> Self {
+        self.0.parts.attempts = attempts;
+        self
+    }
+
+    /// Appends a cause: the outermost first.
+    #[must_use]
+    pub fn with_cause(mut self, type_name: impl Into<String>, message: impl Into<String>) -> Self {
+        self.0.parts.causes.push(Cause {
+            type_name: type_name.into(),
+            message: message.into(),
+        });
+        self.0.source = SourceChain::link(&self.0.parts.causes);
+        self
+    }
+
+    /// Appends `error` and its chain of sources as causes.
+    #[must_use]
+    pub fn with_source<E: std::error::Error>(mut self, error: &E) -> Self {
+        self = self.with_cause(short_type_name::<E>(), error.to_string());
+        let mut next = error.source();
+        while let Some(source) = next {
+            self = self.with_cause("", source.to_string());
+            next = source.source();
+        }
+        self
+    }
+
+    /// Appends a further fact by key.
+    #[must_use]
+    pub fn with_detail(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.0.parts.details.push((key.into(), value.into()));
+        self
+    }
+
+    /// What kind of failure this is.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.parts.kind
+    }
+
+    /// Whether the same call may succeed when it is made again.
+    pub fn retry(&self) -> Retry {
+        self.0.parts.retry
+    }
+
+    /// What happened, without path and remedy.
+    pub fn message(&self) -> &str {
+        &self.0.parts.message
+    }
+
+    /// The operation that failed, or "".
+    pub fn operation(&self) -> &str {
+        &self.0.parts.operation
+    }
+
+    /// The path that it failed on, or "".
+    pub fn path(&self) -> &str {
+        &self.0.parts.path
+    }
+
+    /// What to do about it, or "".
+    pub fn remedy(&self) -> &str {
+        &self.0.parts.remedy
+    }
+
+    /// The service's own code, or "".
+    pub fn service_code(&self) -> &str {
+        &self.0.parts.service_code
+    }
+
+    /// The HTTP status of the last reply, if there was one.
+    pub fn http_status(&self) -> Option<u16> {
+        (self.0.parts.http_status != 0).then_some(self.0.parts.http_status)
+    }
+
+    /// The service's id of the request, or "".
+    pub fn request_id(&self) -> &str {
+        &self.0.parts.request_id
+    }
+
+    /// How many attempts were made in all; 0 if that is not known.
+    pub fn attempts(&self) -> u32 {
+        self.0.parts.attempts
+    }
+
+    /// The chain of causes, the outermost first.
+    pub fn causes(&self) -> &[Cause] {
+        &self.0.parts.causes
+    }
+
+    /// Further facts by key.
+    pub fn details(&self) -> &[(String, String)] {
+        &self.0.parts.details
+    }
+}
+
+/// `std::io::error::Error` → `error::Error`: enough to recognise, short enough for a line.
+fn short_type_name<E>() -> String {
+    let full = std::any::type_name::<E>();
+    let head = full.split('<').next().unwrap_or(full);
+    let mut segments = head.rsplit("::");
+    let last = segments.next().unwrap_or(head);
+    segments
+        .next()
+        .map_or_else(|| last.to_owned(), |module| format!("{module}::{last}"))
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let body = &self.0.parts;
+        match (body.operation.is_empty(), body.path.is_empty()) {
+            (false, false) => write!(f, "{} {}: ", body.operation, body.path)?,
+            (false, true) => write!(f, "{}: ", body.operation)?,
+            (true, false) => write!(f, "{}: ", body.path)?,
+            (true, true) => {}
+        }
+        f.write_str(&body.message)?;
+        let mut facts = Vec::new();
+        match (body.http_status, body.service_code.as_str()) {
+            (0, "") => {}
+            (0, code) => facts.push(code.to_owned()),
+            (status, "") => facts.push(format!("HTTP {status}")),
+            (status, code) => facts.push(format!("HTTP {status} {code}")),
+        }
+        if !body.request_id.is_empty() {
+            facts.push(format!("request id {}", body.request_id));
+        }
+        if body.attempts > 1 {
+            facts.push(format!("{} attempts", body.attempts));
+        }
+        if !facts.is_empty() {
+            write!(f, " ({})", facts.join(", "))?;
+        }
+        if !body.remedy.is_empty() {
+            write!(f, "; {}", body.remedy)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}] {self}", self.0.parts.kind)?;
+        for cause in &self.0.parts.causes {
+            match cause.type_name.as_str() {
+                "" => write!(f, "\n  caused by {}", cause.message)?,
+                name => write!(f, "\n  caused by {name}: {}", cause.message)?,
+            }
+        }
+        for (key, value) in &self.0.parts.details {
+            write!(f, "\n  {key}: {value}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_ref().map(|chain| chain as _)
+    }
+}
+
+impl From<std::io::Error> for Error {
+    /// Maps the I/O error's kind; the text of the operating system is the message.
+    fn from(error: std::io::Error) -> Self {
+        use std::io::ErrorKind as Io;
+        let kind = match error.kind() {
+            Io::NotFound => ErrorKind::NotFound,
+            Io::PermissionDenied | Io::ReadOnlyFilesystem => ErrorKind::PermissionDenied,
+            Io::AlreadyExists => ErrorKind::AlreadyExists,
+            Io::NotADirectory => ErrorKind::NotADirectory,
+            Io::IsADirectory => ErrorKind::IsADirectory,
+            Io::DirectoryNotEmpty => ErrorKind::DirectoryNotEmpty,
+            Io::InvalidInput | Io::InvalidFilename => ErrorKind::InvalidInput,
+            Io::InvalidData => ErrorKind::Corrupt,
+            Io::UnexpectedEof => ErrorKind::UnexpectedEof,
+            Io::TimedOut => ErrorKind::Timeout,
+            Io::Unsupported | Io::CrossesDevices => ErrorKind::Unsupported,
+            Io::StorageFull | Io::QuotaExceeded | Io::OutOfMemory | Io::FileTooLarge => ErrorKind::Exhausted,
+            Io::ConnectionRefused
+            | Io::ConnectionReset
+            | Io::ConnectionAborted
+            | Io::NotConnected
+            | Io::BrokenPipe
+            | Io::HostUnreachable
+            | Io::NetworkUnreachable
+            | Io::NetworkDown => ErrorKind::Unavailable,
+            _ => ErrorKind::Other,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<Error> for std::io::Error {
+    /// Keeps the error as the source, so that it can be had back by downcasting. `Cancelled` is not
+    /// `Interrupted`, which the standard library would try again by itself.
+    fn from(error: Error) -> Self {
+        use std::io::ErrorKind as Io;
+        let kind = match error.kind() {
+            ErrorKind::NotFound | ErrorKind::UnknownScheme => Io::NotFound,
+            ErrorKind::AlreadyExists => Io::AlreadyExists,
+            ErrorKind::PermissionDenied | ErrorKind::Unauthenticated => Io::PermissionDenied,
+            ErrorKind::InvalidPath | ErrorKind::InvalidInput | ErrorKind::InvalidConfig => Io::InvalidInput,
+            ErrorKind::Unsupported => Io::Unsupported,
+            ErrorKind::NotADirectory => Io::NotADirectory,
+            ErrorKind::IsADirectory => Io::IsADirectory,
+            ErrorKind::DirectoryNotEmpty => Io::DirectoryNotEmpty,
+            ErrorKind::Timeout => Io::TimedOut,
+            ErrorKind::UnexpectedEof => Io::UnexpectedEof,
+            ErrorKind::Corrupt => Io::InvalidData,
+            ErrorKind::Exhausted => Io::QuotaExceeded,
+            _ => Io::Other,
+        };
+        Self::new(kind, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::error::Error as _;
+
+    #[test]
+    fn kinds_round_trip_and_unknown_numbers_become_other() {
+        for &kind in ErrorKind::ALL {
+            assert_eq!(ErrorKind::from_number(kind.number()), kind);
+        }
+        assert_eq!(ErrorKind::from_number(u32::MAX), ErrorKind::Other);
+    }
+
+    #[test]
+    fn an_io_error_round_trips_with_its_kind() {
+        for kind in [
+            std::io::ErrorKind::NotFound,
+            std::io::ErrorKind::PermissionDenied,
+            std::io::ErrorKind::AlreadyExists,
+            std::io::ErrorKind::IsADirectory,
+            std::io::ErrorKind::DirectoryNotEmpty,
+            std::io::ErrorKind::TimedOut,
+            std::io::ErrorKind::UnexpectedEof,
+        ] {
+            let back: std::io::Error = Error::from(std::io::Error::from(kind)).into();
+            assert_eq!(back.kind(), kind);
+            assert!(
+                back.get_ref()
+                    .is_some_and(<dyn std::error::Error + Send + Sync>::is::<Error>)
+            );
+        }
+    }
+
+    #[test]
+    fn sources_become_causes_and_a_source_chain() {
+        let inner = Error::new(ErrorKind::Timeout, "connect timed out").with_cause("Os", "110");
+        let outer = Error::new(ErrorKind::Unavailable, "cannot reach the store").with_source(&inner);
+        assert_eq!(outer.causes().len(), 2);
+        assert_eq!(outer.causes()[0].type_name, "error::Error");
+        let first = outer.source().unwrap();
+        assert_eq!(first.to_string(), "connect timed out");
+        assert_eq!(first.source().unwrap().to_string(), "110");
+    }
+
+    #[test]
+    fn operation_and_path_of_the_innermost_layer_win() {
+        let error = Error::new(ErrorKind::Other, "x")
+            .with_operation("UploadPart")
+            .with_path("s3://b/k")
+            .with_operation("write")
+            .with_path("s3://b");
+        assert_eq!((error.operation(), error.path()), ("UploadPart", "s3://b/k"));
+    }
+}

@@ -1,0 +1,123 @@
+//! [`InputStream`] and [`OutputStream`].
+
+use std::ops::Range;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::{Error, ErrorKind, FileStatus, Location, Result};
+
+/// Reads one version of one file. Used by one caller at a time.
+///
+/// A dropped stream releases its connection without reading the rest of it.
+#[allow(
+    clippy::len_without_is_empty,
+    reason = "the length of a file, not of a collection"
+)]
+#[async_trait]
+pub trait InputStream: Send + 'static {
+    /// The next bytes, 1 to `max`; empty only at the end of the file or for `max == 0`.
+    ///
+    /// The chunk is the plugin's own memory and is not copied. A short chunk says nothing about
+    /// the end. After a cancelled call the position has not moved.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Changed`] if the file is no longer the version that was opened,
+    /// [`ErrorKind::UnexpectedEof`] if its content ends before its length: never a silent end.
+    async fn read(&mut self, max: usize) -> Result<Bytes>;
+
+    /// Reads into the caller's memory: the number of bytes, 0 only at the end or for no room.
+    async fn read_into(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        let chunk = self.read(buffer.len()).await?;
+        buffer[..chunk.len()].copy_from_slice(&chunk);
+        Ok(chunk.len())
+    }
+
+    /// Several ranges at once, in the order asked for; the position does not move. Neighbours may be
+    /// fetched together, and all in parallel.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnexpectedEof`] if a range ends beyond the file.
+    async fn read_ranges(&mut self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        let back = self.position();
+        let mut chunks = Vec::with_capacity(ranges.len());
+        for range in ranges {
+            self.seek(range.start)?;
+            let wanted = range.end.saturating_sub(range.start) as usize;
+            let mut content = bytes::BytesMut::with_capacity(wanted);
+            while content.len() < wanted {
+                let chunk = self.read(wanted - content.len()).await?;
+                if chunk.is_empty() {
+                    return Err(Error::new(
+                        ErrorKind::UnexpectedEof,
+                        format!("the range {}..{} ends beyond the file", range.start, range.end),
+                    ));
+                }
+                content.extend_from_slice(&chunk);
+            }
+            chunks.push(content.freeze());
+        }
+        self.seek(back)?;
+        Ok(chunks)
+    }
+
+    /// Moves the position, without any I/O; the length itself is legal.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnexpectedEof`] for a position beyond the length.
+    fn seek(&mut self, position: u64) -> Result<()>;
+
+    /// The position of the next read, in bytes from the start.
+    fn position(&self) -> u64;
+
+    /// The length of the file in bytes.
+    #[allow(
+        clippy::len_without_is_empty,
+        reason = "the length of a file, not of a collection"
+    )]
+    fn len(&self) -> u64;
+
+    /// Releases what the stream holds, without reading to the end. Idempotent; a later read fails
+    /// with [`ErrorKind::Closed`].
+    async fn close(&mut self) -> Result<()>;
+}
+
+/// Writes one new file. Used by one caller at a time.
+///
+/// Nothing is published before [`close`](Self::close) succeeded. A stream that is dropped, aborted
+/// or failed publishes nothing and leaves nothing behind.
+#[async_trait]
+pub trait OutputStream: Send + 'static {
+    /// Appends all of `data`. Waits while the memory budget is used up.
+    ///
+    /// After an error, or when the call was cancelled, the stream can only be aborted or dropped.
+    async fn write(&mut self, data: &[u8]) -> Result<()>;
+
+    /// Appends a chunk without copying it, where the plugin can.
+    async fn write_bytes(&mut self, data: Bytes) -> Result<()> {
+        self.write(&data).await
+    }
+
+    /// Bytes written so far.
+    fn position(&self) -> u64;
+
+    /// The location that will be published: what was asked for, after entropy injection.
+    fn location(&self) -> Location;
+
+    /// Hands buffered data on, as far as the store allows. Publishes nothing.
+    async fn flush(&mut self) -> Result<()>;
+
+    /// Waits until the data handed on is stored, as far as the store allows. Publishes nothing and
+    /// does not end the stream: only `close` makes a file durable on an object store.
+    async fn sync(&mut self) -> Result<()>;
+
+    /// Publishes the file. A second call after a success does nothing and returns the same.
+    ///
+    /// # Errors
+    /// After an error the file is not durable, and the stream can only be aborted or dropped. When
+    /// the call is cancelled, the file may or may not have been published.
+    async fn close(&mut self) -> Result<FileStatus>;
+
+    /// Gives the file up: nothing is published and nothing left behind. Idempotent.
+    async fn abort(&mut self) -> Result<()>;
+}
