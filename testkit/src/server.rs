@@ -1,0 +1,201 @@
+//! The server: started with a builder, stopped when dropped.
+
+mod builder;
+mod listener;
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use s3s::auth::SecretKey;
+use s3s::service::S3ServiceBuilder;
+use s3s::validation::NameValidation as _;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+use crate::auth::{Keys, RegionCheck};
+use crate::bucket_names::BucketNames;
+use crate::faults::Faults;
+use crate::request_log::RequestLog;
+use crate::s3::Backend;
+use crate::service::Service;
+use crate::store::{Settings, Store};
+
+pub use builder::ServerBuilder;
+
+/// Threads of the server: a measurement's client needs the other cores.
+const WORKERS: usize = 2;
+
+/// A running S3 server on a loopback port. Dropping it closes all connections.
+///
+/// It runs on threads of its own, and so serves plain tests and async ones alike.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    region: String,
+    keys: Vec<(String, String)>,
+    store: Store,
+    faults: Faults,
+    log: RequestLog,
+    stop: watch::Sender<bool>,
+    stopped: watch::Receiver<bool>,
+    /// Present until dropped.
+    runtime: Option<Runtime>,
+}
+
+/// How to start a server.
+struct Options {
+    port: u16,
+    buckets: Vec<String>,
+    /// The first pair is the one that [`Server::config`] hands out.
+    keys: Vec<(String, String)>,
+    settings: Settings,
+    folder: Option<PathBuf>,
+}
+
+impl Server {
+    /// Starts to describe a server; [`ServerBuilder::start`] runs it.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::new()
+    }
+
+    fn launch(options: Options) -> io::Result<Self> {
+        let Options {
+            port,
+            buckets,
+            keys,
+            settings,
+            folder,
+        } = options;
+        let region = settings.region.clone();
+        let store = Store::open(settings, folder.as_deref())?;
+        for bucket in &buckets {
+            if !BucketNames.validate_bucket_name(bucket) {
+                let message = format!("not a bucket name: {bucket:?}");
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+            }
+            store.create_bucket(bucket);
+        }
+        let secrets: HashMap<_, _> = keys
+            .iter()
+            .map(|(key, secret)| (key.clone(), SecretKey::from(secret.as_str())))
+            .collect();
+        let mut s3 = S3ServiceBuilder::new(Backend { store: store.clone() });
+        s3.set_auth(Keys(secrets));
+        s3.set_validation(BucketNames);
+        s3.set_access(RegionCheck {
+            region: region.clone(),
+        });
+        let (faults, log) = (Faults::default(), RequestLog::default());
+        let service = Service {
+            s3: s3.build(),
+            faults: faults.clone(),
+            log: log.clone(),
+            next_request: AtomicU64::new(1),
+        };
+
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(WORKERS)
+            .thread_name("testkit")
+            .enable_all()
+            .build()?;
+        let listener = std::net::TcpListener::bind(("127.0.0.1", port))?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let listener = {
+            let _context = runtime.enter();
+            tokio::net::TcpListener::from_std(listener)?
+        };
+        let (stop, stopping) = watch::channel(false);
+        let (done, stopped) = watch::channel(false);
+        runtime.spawn(listener::run(listener, Arc::new(service), stopping, done));
+        Ok(Self {
+            address,
+            region,
+            keys,
+            store,
+            faults,
+            log,
+            stop,
+            stopped,
+            runtime: Some(runtime),
+        })
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Where the server listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The region that requests have to be signed for.
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// The first access key.
+    pub fn access_key(&self) -> &str {
+        &self.keys[0].0
+    }
+
+    /// The secret of the first access key.
+    pub fn secret_key(&self) -> &str {
+        &self.keys[0].1
+    }
+
+    /// The configuration with which a filesystem plugin reaches this server, for keys that start with `prefix`,
+    /// such as `s3.` or `fs.s3.`.
+    pub fn config(&self, prefix: &str) -> Vec<(String, String)> {
+        let pairs = [
+            ("endpoint", self.endpoint()),
+            ("access-key", self.access_key().to_owned()),
+            ("secret-key", self.secret_key().to_owned()),
+            ("region", self.region.clone()),
+            ("path-style-access", "true".to_owned()),
+        ];
+        pairs
+            .map(|(name, value)| (format!("{prefix}{name}"), value))
+            .into()
+    }
+
+    /// What the server holds.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The requests that arrived.
+    pub fn requests(&self) -> &RequestLog {
+        &self.log
+    }
+
+    /// The faults that requests meet.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// Closes all connections, and returns when none is left.
+    pub async fn shutdown(mut self) {
+        self.store.close();
+        self.stop.send_replace(true);
+        // An error means that the listener is gone already.
+        drop(self.stopped.wait_for(|stopped| *stopped).await);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.store.close();
+        self.stop.send_replace(true);
+        if let Some(runtime) = self.runtime.take() {
+            // Waiting is not possible where this may be dropped: on a thread of an async runtime.
+            runtime.shutdown_background();
+        }
+    }
+}

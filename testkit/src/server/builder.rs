@@ -1,0 +1,115 @@
+//! How a server is described before it is started.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::{Options, Server};
+use crate::store::{EtagKind, Settings};
+use crate::{ACCESS_KEY, REGION, SECRET_KEY};
+
+/// Describes a server; everything has a default.
+#[derive(Clone, Debug)]
+#[must_use = "a server runs only once it is started"]
+pub struct ServerBuilder {
+    port: u16,
+    buckets: Vec<String>,
+    credentials: Vec<(String, String)>,
+    folder: Option<PathBuf>,
+    settings: Settings,
+}
+
+impl ServerBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            port: 0,
+            buckets: Vec::new(),
+            credentials: Vec::new(),
+            folder: None,
+            settings: Settings {
+                region: REGION.to_owned(),
+                min_part_size: 5 << 20,
+                etag: EtagKind::Md5,
+                forget_completed_uploads: false,
+            },
+        }
+    }
+
+    /// Creates a bucket at the start, unless the folder has it. Can be repeated.
+    pub fn bucket(mut self, name: impl Into<String>) -> Self {
+        self.buckets.push(name.into());
+        self
+    }
+
+    /// Accepts this access key and its secret, in place of [`ACCESS_KEY`] and [`SECRET_KEY`]. Can be repeated.
+    pub fn credentials(mut self, access_key: impl Into<String>, secret_key: impl Into<String>) -> Self {
+        self.credentials.push((access_key.into(), secret_key.into()));
+        self
+    }
+
+    /// The region of all buckets; `us-east-1` unless set.
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.settings.region = region.into();
+        self
+    }
+
+    /// Keeps everything in a folder, from which a later server goes on; in memory unless set. One server at a
+    /// time may use it.
+    pub fn folder(mut self, path: impl Into<PathBuf>) -> Self {
+        self.folder = Some(path.into());
+        self
+    }
+
+    /// Listens on this port; on any free one unless set.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// The least size of all parts but the last; the 5 MiB of AWS unless set. Small ones let fault exploration
+    /// do with little data.
+    pub fn min_part_size(mut self, bytes: u64) -> Self {
+        self.settings.min_part_size = bytes;
+        self
+    }
+
+    /// How entity tags are made; MD5 unless set.
+    pub fn etag(mut self, kind: EtagKind) -> Self {
+        self.settings.etag = kind;
+        self
+    }
+
+    /// Answers a repeated `CompleteMultipartUpload` with `NoSuchUpload`, as several stores other than AWS do.
+    pub fn forget_completed_uploads(mut self, forget: bool) -> Self {
+        self.settings.forget_completed_uploads = forget;
+        self
+    }
+
+    /// Starts the server.
+    pub async fn start(self) -> io::Result<Server> {
+        // Reading a folder may take long.
+        tokio::task::spawn_blocking(|| self.start_blocking())
+            .await
+            .map_err(io::Error::other)?
+    }
+
+    /// Starts the server from a thread that runs no async code.
+    pub fn start_blocking(self) -> io::Result<Server> {
+        let Self {
+            port,
+            buckets,
+            credentials: mut keys,
+            folder,
+            settings,
+        } = self;
+        if keys.is_empty() {
+            keys.push((ACCESS_KEY.to_owned(), SECRET_KEY.to_owned()));
+        }
+        Server::launch(Options {
+            port,
+            buckets,
+            keys,
+            settings,
+            folder,
+        })
+    }
+}

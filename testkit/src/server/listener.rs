@@ -1,0 +1,57 @@
+//! Accepts connections and serves HTTP/1.1 on them until told to stop.
+
+use std::sync::Arc;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::connection::{Control, Socket};
+use crate::service::Service;
+
+pub(super) async fn run(
+    listener: TcpListener,
+    service: Arc<Service>,
+    mut stopping: watch::Receiver<bool>,
+    done: watch::Sender<bool>,
+) {
+    let mut connections = JoinSet::new();
+    let mut next_id = 0;
+    loop {
+        tokio::select! {
+            // An error means that the server was dropped.
+            _ = stopping.wait_for(|stop| *stop) => break,
+            accepted = listener.accept() => {
+                // Failures concern only the one connection, or pass.
+                if let Ok((stream, _)) = accepted {
+                    connections.spawn(serve(stream, Arc::clone(&service), next_id));
+                    next_id += 1;
+                }
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    drop(listener);
+    connections.shutdown().await;
+    done.send_replace(true);
+}
+
+async fn serve(stream: TcpStream, service: Arc<Service>, id: u64) {
+    // Without it, small answers wait for the acknowledgement of the one before.
+    drop(stream.set_nodelay(true));
+    let control = Arc::new(Control::new(id));
+    let handler = service_fn(|request| {
+        let (service, control) = (Arc::clone(&service), Arc::clone(&control));
+        async move { service.handle(request, control).await }
+    });
+    let io = TokioIo::new(Socket::new(stream, Arc::clone(&control)));
+    let connection = http1::Builder::new().serve_connection(io, handler);
+    tokio::select! {
+        // Errors are those of clients that went away.
+        _ = connection => {}
+        () = control.ended() => {}
+    }
+}

@@ -1,0 +1,13 @@
+//! The server as the AWS SDK sees it, and on the wire.
+
+mod auth;
+mod checksums;
+mod client;
+mod conditions;
+mod copies;
+mod faults;
+mod folder;
+mod listing;
+mod multipart;
+mod objects;
+mod process;
