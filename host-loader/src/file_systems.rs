@@ -1,0 +1,243 @@
+//! [`FileSystems`]: from a path to the file system that serves it.
+
+mod builder;
+mod instances;
+mod resolve;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures::future::join_all;
+use plugin_api::{Config, Error, ErrorKind, FileSystem, HostRef, Location, Result};
+
+use crate::discovery::Searched;
+use crate::plugin::{Plugin, PluginReport};
+use instances::Instances;
+
+pub use builder::FileSystemsBuilder;
+
+/// The file systems of a process: the registry of plugins and the instances made by them.
+///
+/// Cheap to clone; all clones are the same registry. It can be used from any thread and with any
+/// executor. Plugins are found when it is built and loaded when a path of theirs is first used.
+///
+/// ```
+/// use host_loader::FileSystems;
+/// use host_loader::plugin_api::{CreateOptions, FileSystemExt};
+///
+/// # futures_executor::block_on(async {
+/// # let dir = tempfile::tempdir()?;
+/// # let path = format!("{}/greeting", dir.path().display());
+/// let file_systems = FileSystems::builder().build()?;
+/// // A plain path, or file:///…; with the S3 plugin installed just as well s3://bucket/key.
+/// let (fs, file) = file_systems.open_path(&path).await?;
+/// fs.write_all(&file, "hello".into(), &CreateOptions::default()).await?;
+/// assert_eq!(fs.read_all(&file).await?, "hello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct FileSystems(Arc<Registry>);
+
+/// What the clones of a [`FileSystems`] share.
+struct Registry {
+    config: Config,
+    /// What plugins are given as their host; `None` for one of its own for each.
+    host: Option<HostRef>,
+    plugins: Vec<Arc<Plugin>>,
+    /// By scheme in lower case; more than one plugin is an error when the scheme is used.
+    routes: BTreeMap<String, Vec<Arc<Plugin>>>,
+    searched: Vec<Searched>,
+    /// Scheme and authority of paths without a scheme, unless these are local.
+    default_root: Option<Location>,
+    instances: Instances,
+    closed: Arc<AtomicBool>,
+}
+
+impl FileSystems {
+    /// Prepares a registry.
+    pub fn builder() -> FileSystemsBuilder {
+        FileSystemsBuilder::new()
+    }
+
+    /// The location that `path` means.
+    ///
+    /// | path | location |
+    /// |---|---|
+    /// | `scheme://authority/key` | as it stands |
+    /// | `file:///x`, `file:/x` | the local file `/x` |
+    /// | `file:x` | the local file `x` in the current directory |
+    /// | `/x`, `x` | with `fs.default-scheme` `x` there, else the local file |
+    ///
+    /// Nothing is decoded, encoded or normalised: `a//b`, `./a` and `a%20b` keep their bytes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidPath`]: an empty path, an invalid scheme, a local file with a host
+    /// (`file://host/x`), or a known scheme without its two slashes (`s3:/bucket/key`).
+    pub fn resolve(&self, path: &str) -> Result<Location> {
+        let is_known = |scheme: &str| self.0.routes.contains_key(scheme);
+        resolve::resolve(path, self.0.default_root.as_ref(), &is_known)
+    }
+
+    /// The file system of a location. It is made once for each scheme and authority, then shared;
+    /// the plugin is loaded at the first use of one of its schemes.
+    ///
+    /// May be cancelled at any time; a load that has begun is completed and kept.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnknownScheme`] lists the known schemes and every directory that was searched;
+    /// [`ErrorKind::PluginLoad`] if the plugin cannot be loaded (remembered: later calls fail in the
+    /// same way) or if two plugins serve the scheme; whatever the plugin says to the configuration
+    /// (not remembered: the next call tries again); [`ErrorKind::Closed`] after
+    /// [`shutdown`](Self::shutdown).
+    pub async fn get(&self, path: &Location) -> Result<Arc<dyn FileSystem>> {
+        self.check_open()?;
+        let plugin = self.route(path)?;
+        self.0
+            .instances
+            .get_or_create(path, || async {
+                let factory = plugin.factory(self.0.host.as_ref(), &self.0.closed).await?;
+                let root = path.with_key("");
+                let instance = factory
+                    .create(&root, &self.0.config)
+                    .await
+                    .map_err(|error| error.with_path(&root))?;
+                // A shutdown in the meantime has not seen this instance.
+                self.check_open()?;
+                Ok(instance)
+            })
+            .await
+    }
+
+    /// [`resolve`](Self::resolve), then [`get`](Self::get).
+    pub async fn open_path(&self, path: &str) -> Result<(Arc<dyn FileSystem>, Location)> {
+        let location = self.resolve(path)?;
+        let file_system = self.get(&location).await?;
+        Ok((file_system, location))
+    }
+
+    /// Every file that was looked at, usable or not, in the order of the search. Factories that the
+    /// host was linked with are not files and not among them.
+    pub fn plugins(&self) -> Vec<PluginReport> {
+        self.0
+            .plugins
+            .iter()
+            .filter_map(|plugin| plugin.report())
+            .collect()
+    }
+
+    /// The schemes that can be used, sorted; `file` is always among them.
+    pub fn schemes(&self) -> Vec<String> {
+        self.0.routes.keys().cloned().collect()
+    }
+
+    /// Tells every loaded plugin that the host's log filters have changed, or that its subscriber
+    /// was set up after the plugin was loaded. Until then a plugin keeps to what was wanted before.
+    pub async fn telemetry_changed(&self) {
+        for plugin in &self.0.plugins {
+            if let Some(factory) = plugin.loaded_factory().await {
+                factory.telemetry_changed();
+            }
+        }
+    }
+
+    /// Ends the background work of every loaded plugin. Running operations may finish within
+    /// `deadline`; new ones, and [`get`](Self::get), fail with [`ErrorKind::Closed`]. Idempotent.
+    ///
+    /// # Errors
+    /// The first failure of a plugin; the others are shut down all the same.
+    pub async fn shutdown(&self, deadline: Duration) -> Result<()> {
+        self.0.closed.store(true, Ordering::Release);
+        let results = join_all(self.0.plugins.iter().map(|plugin| async move {
+            let Some(factory) = plugin.loaded_factory().await else {
+                return Ok(());
+            };
+            factory.shutdown(deadline).await.map_err(|error| {
+                tracing::warn!(plugin = plugin.name(), "shutdown failed: {error}");
+                error.with_operation("shutdown").with_path(plugin.origin())
+            })
+        }))
+        .await;
+        self.0.instances.clear();
+        results.into_iter().collect()
+    }
+
+    fn check_open(&self) -> Result<()> {
+        if self.0.closed.load(Ordering::Acquire) {
+            return Err(Error::new(ErrorKind::Closed, "the file systems were shut down"));
+        }
+        Ok(())
+    }
+
+    fn route(&self, path: &Location) -> Result<&Arc<Plugin>> {
+        match self.0.routes.get(path.scheme()).map(Vec::as_slice) {
+            Some([plugin]) => Ok(plugin),
+            Some(plugins) if !plugins.is_empty() => Err(ambiguous(path, plugins)),
+            _ => Err(self.unknown_scheme(path)),
+        }
+    }
+
+    fn unknown_scheme(&self, path: &Location) -> Error {
+        let scheme = path.scheme();
+        let known = self.schemes().join(", ");
+        let searched = match self.0.searched.as_slice() {
+            [] => "no directory was searched".to_owned(),
+            all => {
+                let each: Vec<String> = all
+                    .iter()
+                    .map(|searched| format!("{} ({})", searched.path.display(), searched.found))
+                    .collect();
+                format!("searched {}", each.join(", "))
+            }
+        };
+        let mut message = format!("no plugin serves the scheme '{scheme}'; known: {known}; {searched}");
+        let mut remedy = match self.0.searched.first() {
+            Some(first) => format!(
+                "put the plugin's .so into {}/<name>/, or name its directory in FSPLUG_PLUGIN_PATH",
+                first.path.display()
+            ),
+            None => "name the plugin directory in the builder or in FSPLUG_PLUGIN_PATH".to_owned(),
+        };
+        // A plugin that was meant to serve the scheme and is broken is the likely cause.
+        let suspect = self
+            .0
+            .plugins
+            .iter()
+            .filter_map(|plugin| Some((plugin, plugin.error()?)))
+            .find(|(plugin, _)| plugin.was_meant_for(scheme));
+        if let Some((plugin, error)) = suspect {
+            message = format!("{message}; {} is broken: {}", plugin.origin(), error.message());
+            error.remedy().clone_into(&mut remedy);
+        }
+        Error::new(ErrorKind::UnknownScheme, message)
+            .with_path(path)
+            .with_remedy(remedy)
+    }
+}
+
+fn ambiguous(path: &Location, plugins: &[Arc<Plugin>]) -> Error {
+    let origins: Vec<String> = plugins.iter().map(|plugin| plugin.origin()).collect();
+    Error::new(
+        ErrorKind::PluginLoad,
+        format!(
+            "the scheme '{}' is served by {} plugins: {}",
+            path.scheme(),
+            plugins.len(),
+            origins.join(" and ")
+        ),
+    )
+    .with_path(path)
+    .with_remedy("remove all but one of them")
+}
+
+impl fmt::Debug for FileSystems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileSystems")
+            .field("schemes", &self.schemes())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,191 @@
+//! [`FileSystemsBuilder`].
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use plugin_api::{Config, Error, FileSystemFactory, HostRef, Manifest, Result};
+
+use super::instances::Instances;
+use super::{FileSystems, Registry, resolve};
+use crate::discovery::{self, environment_dirs};
+use crate::local::LocalFileSystemFactory;
+use crate::plugin::Plugin;
+use crate::{loader, manifest_note};
+
+/// The configuration key of the scheme and authority of paths without a scheme.
+pub(super) const DEFAULT_SCHEME: &str = "fs.default-scheme";
+
+/// Prepares a [`FileSystems`].
+#[must_use = "a builder does nothing until build() is called"]
+pub struct FileSystemsBuilder {
+    plugin_dirs: Vec<PathBuf>,
+    plugin_files: Vec<PathBuf>,
+    search_environment: bool,
+    config: Config,
+    factories: Vec<(Manifest, Arc<dyn FileSystemFactory>)>,
+    host: Option<HostRef>,
+}
+
+impl FileSystemsBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            plugin_dirs: Vec::new(),
+            plugin_files: Vec::new(),
+            search_environment: true,
+            config: Config::default(),
+            factories: Vec::new(),
+            host: None,
+        }
+    }
+
+    /// Searches this directory too, before everything that the environment names. May be called
+    /// repeatedly. A relative path is taken from the current directory when the registry is built.
+    ///
+    /// A plugin directory holds one sub-directory for each plugin, with the plugin's `.so` in it.
+    pub fn plugin_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.plugin_dirs.push(dir.into());
+        self
+    }
+
+    /// Uses the plugin in this file, wherever it is, before those of all directories. May be called
+    /// repeatedly. A relative path is taken from the current directory when the registry is built, which
+    /// fails if the plugin cannot be used.
+    pub fn plugin_file(mut self, file: impl Into<PathBuf>) -> Self {
+        self.plugin_files.push(file.into());
+        self
+    }
+
+    /// Whether the directories that the environment names are searched (the default): the list in
+    /// `FSPLUG_PLUGIN_PATH`, separated by colons, `FLINK_PLUGINS_DIR`, `$FSPLUG_HOME/plugins`, then
+    /// `plugins` beside the program and one directory above it.
+    ///
+    /// A process with elevated rights, such as a set-user-ID program, never searches them.
+    pub fn search_environment(mut self, search: bool) -> Self {
+        self.search_environment = search;
+        self
+    }
+
+    /// The configuration, which every plugin receives as a whole. The host's own key is
+    /// `fs.default-scheme`.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// A factory that the host was linked with. One that serves `file` takes the place of the local
+    /// file system.
+    pub fn factory(mut self, manifest: Manifest, factory: Arc<dyn FileSystemFactory>) -> Self {
+        self.factories.push((manifest, factory));
+        self
+    }
+
+    /// What plugins log to and ask for memory. Without it each has a
+    /// [`HostTelemetry`](crate::telemetry::HostTelemetry) of its own, which forwards to the process's
+    /// `tracing` subscriber.
+    pub fn host(mut self, host: HostRef) -> Self {
+        self.host = Some(host);
+        self
+    }
+
+    /// Finds the plugins: reads their manifests and audits their files, without running any code of
+    /// theirs. Blocks for as long as that takes, some ten microseconds a plugin.
+    ///
+    /// A broken plugin is no error here: see [`FileSystems::plugins`].
+    ///
+    /// # Errors
+    /// [`InvalidConfig`](plugin_api::ErrorKind::InvalidConfig) if `fs.default-scheme` is not `scheme://authority/`;
+    /// [`PluginLoad`](plugin_api::ErrorKind::PluginLoad) for a [`plugin_file`](Self::plugin_file) that cannot be used, and for
+    /// the manifest of a linked factory that does not fit this host.
+    pub fn build(self) -> Result<FileSystems> {
+        let default_root = self
+            .config
+            .get(DEFAULT_SCHEME)
+            .map(str::trim)
+            .filter(|text| !text.is_empty())
+            .map(resolve::default_root)
+            .transpose()?
+            .flatten();
+        let discovery = discovery::discover(&self.search_dirs()?);
+        let mut plugins = Vec::new();
+        for (manifest, factory) in self.factories {
+            let name = manifest.name.clone();
+            let manifest = manifest_note::check(manifest).map_err(|error| error.with_path(name))?;
+            plugins.push(Arc::new(Plugin::linked(manifest, factory)));
+        }
+        if !plugins.iter().any(|plugin| serves(plugin, "file")) {
+            plugins.push(Arc::new(local()));
+        }
+        for file in &self.plugin_files {
+            let candidate = discovery::inspect(&absolute(file)?);
+            // Whoever names one file wants that plugin, or to hear why not.
+            if let Some(error) = candidate.error {
+                return Err(error);
+            }
+            plugins.push(Arc::new(Plugin::found(candidate)));
+        }
+        plugins.extend(
+            discovery
+                .candidates
+                .into_iter()
+                .map(|candidate| Arc::new(Plugin::found(candidate))),
+        );
+        let mut routes: BTreeMap<String, Vec<Arc<Plugin>>> = BTreeMap::new();
+        for plugin in &plugins {
+            if let Some(error) = plugin.error() {
+                tracing::warn!("plugin '{}' cannot be used: {error}", plugin.name());
+            }
+            for scheme in plugin.schemes() {
+                routes.entry(scheme.clone()).or_default().push(Arc::clone(plugin));
+            }
+        }
+        Ok(FileSystems(Arc::new(Registry {
+            config: self.config,
+            host: self.host,
+            plugins,
+            routes,
+            searched: discovery.searched,
+            default_root,
+            instances: Instances::default(),
+            closed: Arc::default(),
+        })))
+    }
+
+    fn search_dirs(&self) -> Result<Vec<PathBuf>> {
+        let mut dirs = self.plugin_dirs.clone();
+        if self.search_environment && !loader::has_elevated_rights() {
+            let executable = std::env::current_exe().ok();
+            dirs.extend(environment_dirs(
+                &|name| std::env::var_os(name),
+                executable.as_deref(),
+            ));
+        }
+        dirs.iter().map(|dir| absolute(dir)).collect()
+    }
+}
+
+fn absolute(dir: &Path) -> Result<PathBuf> {
+    std::path::absolute(dir).map_err(|error| {
+        Error::from(error)
+            .with_operation("find plugins in")
+            .with_path(dir.display())
+            .with_remedy("name the plugin directory by its absolute path")
+    })
+}
+
+fn serves(plugin: &Plugin, scheme: &str) -> bool {
+    plugin.schemes().iter().any(|served| served == scheme)
+}
+
+fn local() -> Plugin {
+    let manifest = Manifest {
+        format: 1,
+        abi: plugin_api::ABI_VERSION,
+        min_host_minor: 0,
+        name: "local".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        schemes: vec!["file".to_owned()],
+        options: Vec::new(),
+    };
+    Plugin::linked(manifest, Arc::new(LocalFileSystemFactory::new()))
+}

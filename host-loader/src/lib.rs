@@ -1,0 +1,47 @@
+//! Loads filesystem plugins and hands their file systems to the host.
+//!
+//! A plugin is a shared library in a plugin directory, `<plugin directory>/<name>/<file>.so`.
+//! [`FileSystems`] finds plugins without running any of their code, loads each at its first use and
+//! keeps it until the process ends. What it returns is the ordinary asynchronous
+//! [`FileSystem`](plugin_api::FileSystem) of [`plugin_api`], whatever plugin serves the path;
+//! [`blocking`] has the same for callers without a runtime.
+//!
+//! - The host's own file system is [`local`], scheme `file`.
+//! - Log events, spans and metrics of plugins arrive in the host's `tracing` subscriber:
+//!   [`telemetry`].
+//! - A broken plugin is reported ([`FileSystems::plugins`]) and does not keep the others from
+//!   loading.
+//!
+//! ```
+//! use host_loader::FileSystems;
+//! use host_loader::plugin_api::{Config, ErrorKind};
+//!
+//! let file_systems = FileSystems::builder()
+//!     .plugin_dir("/opt/engine/plugins")
+//!     .config(Config::from_pairs([("s3.region", "eu-central-1")]))
+//!     .build()?;
+//! assert!(file_systems.schemes().contains(&"file".to_owned()));
+//!
+//! let location = file_systems.resolve("gopher://host/key")?;
+//! let error = futures_executor::block_on(file_systems.get(&location)).err().expect("unknown");
+//! assert_eq!(error.kind(), ErrorKind::UnknownScheme);
+//! assert!(error.to_string().contains("/opt/engine/plugins (missing)"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![deny(unsafe_code)]
+
+mod audit;
+pub mod blocking;
+mod discovery;
+mod elf_image;
+mod file_systems;
+mod loader;
+pub mod local;
+mod manifest_note;
+mod plugin;
+pub mod telemetry;
+
+pub use file_systems::{FileSystems, FileSystemsBuilder};
+pub use plugin::PluginReport;
+pub use plugin_api;

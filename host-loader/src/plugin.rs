@@ -1,0 +1,188 @@
+//! One plugin: found, then loaded at its first use, once.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use futures::lock::Mutex;
+use plugin_api::{Error, ErrorKind, FileSystemFactory, HostRef, Manifest, Result};
+
+use crate::discovery::Candidate;
+use crate::telemetry::HostTelemetry;
+use crate::{discovery, loader};
+
+/// What became of one file that was looked at.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PluginReport {
+    /// The file; the directory, if that holds no plugin.
+    pub path: PathBuf,
+    /// The name from the manifest; the name of the directory, if there is no manifest.
+    pub name: String,
+    /// What the plugin says about itself, if that could be read; also of a plugin that is refused.
+    pub manifest: Option<Manifest>,
+    /// Why the plugin cannot be used, and what to do about it.
+    pub error: Option<Error>,
+    /// Whether its code has been loaded, which happens at its first use.
+    pub loaded: bool,
+}
+
+type Factory = Arc<dyn FileSystemFactory>;
+
+/// A plugin, usable or not.
+pub(crate) struct Plugin {
+    /// `None` for a factory that the host was linked with.
+    path: Option<PathBuf>,
+    name: String,
+    manifest: Option<Manifest>,
+    /// Why discovery refused it.
+    refused: Option<Error>,
+    factory: OnceLock<Result<Factory>>,
+    /// Held while the plugin is being loaded, also when nobody waits for it any more.
+    loading: Arc<Mutex<()>>,
+}
+
+impl Plugin {
+    /// A plugin that is part of the host's program.
+    pub(crate) fn linked(manifest: Manifest, factory: Factory) -> Self {
+        Self {
+            path: None,
+            name: manifest.name.clone(),
+            manifest: Some(manifest),
+            refused: None,
+            factory: OnceLock::from(Ok(factory)),
+            loading: Arc::default(),
+        }
+    }
+
+    /// What discovery found.
+    pub(crate) fn found(candidate: Candidate) -> Self {
+        Self {
+            path: Some(candidate.path),
+            name: candidate.name,
+            manifest: candidate.manifest,
+            refused: candidate.error,
+            factory: OnceLock::new(),
+            loading: Arc::default(),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The schemes that it serves; none if it was refused.
+    pub(crate) fn schemes(&self) -> &[String] {
+        match (&self.refused, &self.manifest) {
+            (None, Some(manifest)) => &manifest.schemes,
+            _ => &[],
+        }
+    }
+
+    /// Whether a plugin that cannot be used was probably meant to serve this scheme, in lower case.
+    pub(crate) fn was_meant_for(&self, scheme: &str) -> bool {
+        let directory = self
+            .path
+            .as_deref()
+            .and_then(Path::parent)
+            .and_then(Path::file_name);
+        let mentions = |name: &str| name.to_ascii_lowercase().contains(scheme);
+        self.manifest
+            .iter()
+            .flat_map(|manifest| &manifest.schemes)
+            .any(|served| served.eq_ignore_ascii_case(scheme))
+            || mentions(&self.name)
+            || directory.is_some_and(|name| mentions(&name.to_string_lossy()))
+    }
+
+    /// Why it cannot be used, as far as that is known.
+    pub(crate) fn error(&self) -> Option<&Error> {
+        self.refused
+            .as_ref()
+            .or_else(|| self.factory.get()?.as_ref().err())
+    }
+
+    /// Its file, or what else tells the reader which plugin it is.
+    pub(crate) fn origin(&self) -> String {
+        match &self.path {
+            Some(path) => path.display().to_string(),
+            None => format!("'{}' (linked into the host)", self.name),
+        }
+    }
+
+    /// What there is to report, unless it is part of the host's program.
+    pub(crate) fn report(&self) -> Option<PluginReport> {
+        Some(PluginReport {
+            path: self.path.clone()?,
+            name: self.name.clone(),
+            manifest: self.manifest.clone(),
+            error: self.error().cloned(),
+            loaded: matches!(self.factory.get(), Some(Ok(_))),
+        })
+    }
+
+    /// The factory, loaded now if it was not before. A failure is remembered.
+    ///
+    /// Loading blocks and therefore happens on a thread of its own; it goes on when the caller stops
+    /// waiting. `closed` is asked before. Without a `host` the plugin gets one of its own.
+    pub(crate) async fn factory(
+        self: &Arc<Self>,
+        host: Option<&HostRef>,
+        closed: &Arc<AtomicBool>,
+    ) -> Result<Factory> {
+        if let Some(factory) = self.factory.get() {
+            return factory.clone();
+        }
+        let turn = Arc::clone(&self.loading).lock_owned().await;
+        let host = match host {
+            Some(host) => Arc::clone(host),
+            None => Arc::new(HostTelemetry::for_plugin(&self.name)),
+        };
+        let (plugin, closed) = (Arc::clone(self), Arc::clone(closed));
+        // A subscriber that was set for the caller's thread only hears the plugin's first words too.
+        let dispatch = tracing::dispatcher::get_default(Clone::clone);
+        let span = tracing::Span::current();
+        ::blocking::unblock(move || {
+            let _turn = turn;
+            // A plugin loaded after the shutdown would never be shut down.
+            if closed.load(Ordering::Acquire) {
+                return Err(Error::new(ErrorKind::Closed, "the file systems were shut down"));
+            }
+            tracing::dispatcher::with_default(&dispatch, || {
+                span.in_scope(|| plugin.factory.get_or_init(|| plugin.load(host)).clone())
+            })
+        })
+        .await
+    }
+
+    fn load(&self, host: HostRef) -> Result<Factory> {
+        let (Some(path), Some(expected)) = (&self.path, &self.manifest) else {
+            return Err(Error::new(ErrorKind::PluginLoad, "there is nothing to load"));
+        };
+        // The file may have been replaced since it was looked at.
+        let present = discovery::inspect(path);
+        if let Some(error) = present.error {
+            return Err(error);
+        }
+        if let Some(present) = present.manifest.filter(|present| present != expected) {
+            return Err(Error::new(
+                ErrorKind::PluginLoad,
+                format!(
+                    "the file was replaced since it was found: it was {} {} and is {} {}",
+                    expected.name, expected.version, present.name, present.version
+                ),
+            )
+            .with_path(path.display())
+            .with_remedy("restart the host"));
+        }
+        let factory = loader::load(path, host).map_err(|error| error.with_path(path.display()))?;
+        tracing::debug!(plugin = self.name, path = %path.display(), version = expected.version, "plugin loaded");
+        Ok(factory)
+    }
+
+    /// The factory if it has been loaded; waits for a load that is under way.
+    pub(crate) async fn loaded_factory(&self) -> Option<Factory> {
+        let _turn = self.loading.lock().await;
+        self.factory.get()?.as_ref().ok().cloned()
+    }
+}

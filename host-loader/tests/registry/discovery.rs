@@ -1,0 +1,151 @@
+//! Where plugins are looked for.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use futures_executor::block_on;
+use host_loader::FileSystems;
+use host_loader::plugin_api::ErrorKind;
+use tempfile::TempDir;
+
+use crate::shared_object::{PluginDir, acceptable, compile, manifest};
+
+#[test]
+fn an_unknown_scheme_lists_known_schemes_and_every_searched_path() {
+    let dir = PluginDir::new();
+    dir.add("good", acceptable());
+    let missing = dir.path().join("missing");
+    let misplaced = TempDir::new().unwrap();
+    fs::write(misplaced.path().join("x.so"), b"").unwrap();
+    let registry = FileSystems::builder()
+        .search_environment(false)
+        .plugin_dir(dir.path())
+        .plugin_dir(&missing)
+        .plugin_dir(misplaced.path())
+        .build()
+        .unwrap();
+    let error = block_on(registry.open_path("gopher://host/key"))
+        .err()
+        .expect("unknown");
+    assert_eq!(error.kind(), ErrorKind::UnknownScheme);
+    assert_eq!(error.path(), "gopher://host/key");
+    let text = error.to_string();
+    for part in [
+        "'gopher'".to_owned(),
+        "known: file, good".to_owned(),
+        format!("{} (1 plugin)", dir.path().display()),
+        format!("{} (missing)", missing.display()),
+        format!(
+            "{} (no plugin: the .so files directly in it",
+            misplaced.path().display()
+        ),
+    ] {
+        assert!(text.contains(&part), "'{part}' is not in: {text}");
+    }
+    assert!(!text.contains('\n'), "{text}");
+}
+
+#[test]
+fn a_missing_plugin_directory_is_no_error_and_an_empty_plugin_is_one_that_names_it() {
+    let dir = PluginDir::new();
+    let missing = FileSystems::builder()
+        .search_environment(false)
+        .plugin_dir(dir.path().join("missing"))
+        .build()
+        .unwrap();
+    assert!(missing.plugins().is_empty());
+    assert_eq!(missing.schemes(), ["file"]);
+
+    let empty = dir.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    fs::write(empty.join("README"), b"").unwrap();
+    fs::create_dir(dir.path().join(".hidden")).unwrap();
+    fs::write(dir.path().join("notes.txt"), b"").unwrap();
+    let report = dir.report();
+    assert_eq!(
+        (report.path.as_path(), report.name.as_str()),
+        (empty.as_path(), "empty")
+    );
+    let text = report.error.unwrap().to_string();
+    assert!(
+        text.contains("empty plugin directory; put the plugin's .so there or remove it"),
+        "{text}"
+    );
+    assert!(text.contains(empty.to_str().unwrap()), "{text}");
+}
+
+#[test]
+fn a_file_in_place_of_a_plugin_directory_is_reported() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("plugins");
+    fs::write(&file, b"").unwrap();
+    let registry = FileSystems::builder()
+        .search_environment(false)
+        .plugin_dir(&file)
+        .build()
+        .unwrap();
+    let reports = registry.plugins();
+    assert_eq!(reports.len(), 1);
+    assert!(
+        reports[0]
+            .error
+            .as_ref()
+            .unwrap()
+            .to_string()
+            .contains("not a directory")
+    );
+}
+
+#[test]
+fn links_to_a_plugin_and_repeated_directories_count_once() {
+    let dir = PluginDir::new();
+    let path = dir.add("a", acceptable());
+    symlink(dir.path().join("a"), dir.path().join("b")).unwrap();
+    fs::create_dir(dir.path().join("c")).unwrap();
+    fs::hard_link(&path, dir.path().join("c/other.so")).unwrap();
+    symlink(&path, dir.path().join("a/z.so")).unwrap();
+    let registry = FileSystems::builder()
+        .search_environment(false)
+        .plugin_dir(dir.path())
+        .plugin_dir(dir.path())
+        .build()
+        .unwrap();
+    let reports = registry.plugins();
+    assert_eq!(reports.len(), 1, "{reports:?}");
+    assert_eq!(reports[0].path, path);
+    assert_eq!(reports[0].name, "good");
+}
+
+#[test]
+fn two_plugins_for_one_scheme_are_an_error_that_names_both_when_it_is_used() {
+    let dir = PluginDir::new();
+    let one = dir.add("one", acceptable());
+    let two = dir.add("two", &compile(Some(&manifest(1, "rival", "good")), "", &[]));
+    let registry = dir.registry();
+    assert!(registry.plugins().iter().all(|report| report.error.is_none()));
+    let error = block_on(registry.open_path("good://a/b"))
+        .err()
+        .expect("ambiguous");
+    let text = error.to_string();
+    for path in [one, two] {
+        assert!(text.contains(path.to_str().unwrap()), "{text}");
+    }
+    assert!(!error.remedy().is_empty());
+}
+
+#[test]
+fn relative_plugin_directories_become_absolute() {
+    let registry = FileSystems::builder()
+        .search_environment(false)
+        .plugin_dir("no/such/plugins")
+        .build()
+        .unwrap();
+    let error = block_on(registry.open_path("gopher://h/k"))
+        .err()
+        .expect("unknown");
+    let absolute = std::env::current_dir()
+        .unwrap()
+        .join(Path::new("no/such/plugins"));
+    assert!(error.to_string().contains(absolute.to_str().unwrap()), "{error}");
+}

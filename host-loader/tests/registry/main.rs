@@ -1,0 +1,11 @@
+//! The registry as its callers see it: finding, routing, loading, and what each broken plugin says.
+
+mod blocking_facade;
+mod broken_plugins;
+mod dependencies;
+mod discovery;
+mod fake_plugin;
+mod log;
+mod real_plugins;
+mod routing;
+mod shared_object;
