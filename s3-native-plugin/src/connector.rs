@@ -1,0 +1,216 @@
+//! The HTTP connector: hyper, with a limit on connections and a timeout that follows progress.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_smithy_http_client::{Connector, tls};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+    http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use crate::error::{PoolExhausted, RequestFailed};
+use crate::retry::{Paced, SLOWEST};
+use crate::settings::Settings;
+
+mod body;
+mod speed;
+
+use body::{Progress, ProgressBody, ReplyBody, Seen};
+
+/// The client for all requests of one set of settings.
+///
+/// Without `tls` it reaches plain HTTP only, and a machine without root certificates will do.
+pub(crate) fn http_client(settings: &Settings, tls: bool) -> SharedHttpClient {
+    let builder = Connector::builder()
+        .connector_settings(
+            HttpConnectorSettings::builder()
+                .connect_timeout(settings.connection_timeout)
+                .build(),
+        )
+        .enable_tcp_nodelay(true)
+        .pool_idle_timeout(settings.connection_max_idle_time)
+        .pool_max_idle_per_host(settings.connection_max);
+    let hyper = if tls {
+        builder
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+            .build()
+    } else {
+        builder.build_http()
+    };
+    let connector = SharedHttpConnector::new(LimitedConnector {
+        hyper: SharedHttpConnector::new(hyper),
+        permits: Arc::new(Semaphore::new(settings.connection_max)),
+        limit: settings.connection_max,
+        connection_timeout: settings.connection_timeout,
+        socket_timeout: settings.socket_timeout,
+    });
+    // The SDK asks once per set of timeouts of an operation; ours are the same for all.
+    http_client_fn(move |_, _| connector.clone())
+}
+
+/// Hyper behind a limit. A connection counts until the reply's body has been read or dropped.
+#[derive(Debug)]
+struct LimitedConnector {
+    hyper: SharedHttpConnector,
+    permits: Arc<Semaphore>,
+    limit: usize,
+    connection_timeout: Duration,
+    socket_timeout: Duration,
+}
+
+/// Neither was more of the request taken nor did more of the reply come, or next to nothing.
+#[derive(Debug)]
+pub(crate) struct NoProgress(Duration);
+
+impl fmt::Display for NoProgress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no progress for {:?}", self.0)
+    }
+}
+
+impl StdError for NoProgress {}
+
+impl HttpConnector for LimitedConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let authority = request
+            .uri()
+            .parse::<http::Uri>()
+            .ok()
+            .and_then(|uri| uri.authority().map(ToString::to_string))
+            .unwrap_or_else(|| "the service".to_owned());
+        let hyper = self.hyper.clone();
+        let permits = self.permits.clone();
+        let (limit, connection_timeout, socket_timeout) =
+            (self.limit, self.connection_timeout, self.socket_timeout);
+        let paced = request.extension::<Paced>().cloned();
+        HttpConnectorFuture::new(async move {
+            if let Some(delay) = paced.map(|paced| paced.delay())
+                && !delay.is_zero()
+            {
+                tokio::time::sleep(delay).await;
+            }
+            let waiting = tokio::time::timeout(connection_timeout, permits.acquire_owned());
+            let Ok(Ok(permit)) = waiting.await else {
+                let exhausted = PoolExhausted {
+                    limit,
+                    waited: connection_timeout,
+                };
+                return Err(ConnectorError::other(exhausted.into(), None));
+            };
+            let progress = Progress::default();
+            let request = watch_progress(request, &progress);
+            match with_progress(hyper.call(request), &progress, socket_timeout).await {
+                Ok(mut response) => {
+                    let body = std::mem::replace(response.body_mut(), SdkBody::taken());
+                    *response.body_mut() =
+                        SdkBody::from_body_1_x(ReplyBody::new(body, permit, socket_timeout));
+                    Ok(response)
+                }
+                Err(error) => Err(with_authority(error, authority)),
+            }
+        })
+    }
+}
+
+/// Waits for the reply as long as something moves.
+///
+/// What the connection has taken of a body is not yet with the peer: the operating system holds some
+/// megabytes back, and nobody tells how fast they leave. So the peer gets the time that they take at
+/// the slowest speed that is served.
+async fn with_progress(
+    reply: HttpConnectorFuture,
+    progress: &Progress,
+    socket_timeout: Duration,
+) -> Result<HttpResponse, ConnectorError> {
+    tokio::pin!(reply);
+    let start = Instant::now();
+    let mut deadline = start + socket_timeout;
+    loop {
+        match tokio::time::timeout_at(deadline, reply.as_mut()).await {
+            Ok(reply) => return reply,
+            Err(_) => match progress.seen() {
+                Some(seen) if received(start, seen) + socket_timeout > deadline => {
+                    deadline = received(start, seen) + socket_timeout;
+                }
+                _ => return Err(ConnectorError::timeout(NoProgress(socket_timeout).into())),
+            },
+        }
+    }
+}
+
+/// When even the slowest peer has what was taken of a body.
+fn received(start: Instant, seen: Seen) -> Instant {
+    /// The most that the operating system holds back of one connection.
+    const HELD_BACK: u64 = 4 << 20;
+    let all = start + Duration::from_secs(seen.taken / SLOWEST);
+    let rest = seen.last + Duration::from_secs(HELD_BACK / SLOWEST);
+    all.min(rest).max(seen.last)
+}
+
+/// Lets a large body of a request tell when parts of it are taken.
+fn watch_progress(request: HttpRequest, progress: &Progress) -> HttpRequest {
+    const LARGE: u64 = 64 << 10;
+    let mut request = request;
+    if request.body().content_length().is_some_and(|len| len > LARGE) {
+        let body = std::mem::replace(request.body_mut(), SdkBody::taken());
+        *request.body_mut() = SdkBody::from_body_1_x(ProgressBody::new(body, progress.clone()));
+    }
+    request
+}
+
+/// The same failure, naming the host.
+fn with_authority(error: ConnectorError, authority: String) -> ConnectorError {
+    let (io, timeout, user, other) = (
+        error.is_io(),
+        error.is_timeout(),
+        error.is_user(),
+        error.as_other(),
+    );
+    let connection = error.connection_metadata().cloned();
+    let failed = RequestFailed {
+        authority,
+        source: error.into_source(),
+    }
+    .into();
+    let error = if timeout {
+        ConnectorError::timeout(failed)
+    } else if io {
+        ConnectorError::io(failed)
+    } else if user {
+        ConnectorError::user(failed)
+    } else {
+        ConnectorError::other(failed, other)
+    };
+    match connection {
+        Some(connection) => error.with_connection(connection),
+        None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_that_was_taken_at_once_may_still_be_on_its_way_to_a_slow_peer() {
+        let start = Instant::now();
+        let seen = |taken, after| Seen {
+            taken,
+            last: start + Duration::from_secs(after),
+        };
+        let secs = |seen| received(start, seen).duration_since(start).as_secs();
+        assert_eq!(secs(seen(1 << 20, 0)), 64);
+        // It has been seen to take more than can be held back.
+        assert_eq!(secs(seen(64 << 20, 3_900)), 3_900 + 196);
+        assert_eq!(secs(seen(64 << 20, 10)), 10 + 256);
+        assert_eq!(secs(seen(1 << 20, 100)), 100);
+    }
+}

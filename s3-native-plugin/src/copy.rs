@@ -1,0 +1,231 @@
+//! Copies inside the store: one request for most objects, copied parts for larger ones.
+//!
+//! Every copy of the plugin goes through [`copy`], so that what a copy keeps is decided here alone.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use futures::{StreamExt, TryStreamExt};
+use plugin_api::{Error, ErrorKind, FileStatus, Location, Result, WriteMode};
+
+use crate::bucket::Bucket;
+use crate::error::s3_error;
+use crate::multipart_upload::{self as multipart, Found, MAX_PARTS, Nonce, Target, Upload};
+
+/// Large enough to be few, small enough to run at the same time.
+const COPY_PART: u64 = 512 << 20;
+
+/// Copies the object `source`, which may be of another bucket of the same store, to `to` in `bucket`,
+/// replacing what is there. Returns the entity tag of the copy, or "".
+///
+/// The copy has the content, the media type and the metadata of the source; a copy in parts bears a
+/// nonce of its own among the latter, by which it is recognised when the last reply is lost.
+///
+/// When it is cancelled, the copy may or may not have been made; no upload is left open.
+///
+/// # Errors
+/// [`ErrorKind::Changed`] if the source no longer has the entity tag of `source`.
+pub(crate) async fn copy(
+    bucket: &Arc<Bucket>,
+    operation: &'static str,
+    source: &FileStatus,
+    to: &Location,
+) -> Result<String> {
+    bucket.check(operation, to)?;
+    if source.len > bucket.settings.copy_threshold {
+        copy_parts(bucket, operation, source, to).await
+    } else {
+        copy_whole(bucket, operation, source, to).await
+    }
+}
+
+async fn copy_whole(
+    bucket: &Bucket,
+    operation: &'static str,
+    source: &FileStatus,
+    to: &Location,
+) -> Result<String> {
+    let reply = bucket
+        .client
+        .copy_object()
+        .bucket(&bucket.name)
+        .key(to.key())
+        .copy_source(copy_source(&source.location))
+        .set_copy_source_if_match(etag(source))
+        .send()
+        .await
+        .map_err(|error| changed_or(operation, source, s3_error(operation, to, error)))?;
+    let copied = reply.copy_object_result().and_then(|copied| copied.e_tag());
+    Ok(copied.unwrap_or_default().to_owned())
+}
+
+/// Copies a large object in parts that run at the same time.
+async fn copy_parts(
+    bucket: &Arc<Bucket>,
+    operation: &'static str,
+    source: &FileStatus,
+    to: &Location,
+) -> Result<String> {
+    let head = head_of(bucket, operation, source).await?;
+    let mode = WriteMode::Overwrite;
+    let mut target = Target::new(bucket, to.clone(), mode, Nonce::random(), ErrorKind::Conflict);
+    target.copied = Some(Box::new(head));
+    let mut guard = Upload::create(&Arc::new(target)).await?;
+    match fill(operation, source, guard.upload()).await {
+        Ok(etag) => {
+            guard.keep();
+            Ok(etag)
+        }
+        Err(error) => {
+            // Once more in the background, if this fails.
+            drop(guard.abort_if_armed().await);
+            Err(error)
+        }
+    }
+}
+
+/// What a copy in parts does not take along by itself.
+async fn head_of(bucket: &Bucket, operation: &'static str, source: &FileStatus) -> Result<HeadObjectOutput> {
+    bucket
+        .client
+        .head_object()
+        .bucket(source.location.authority())
+        .key(source.location.key())
+        .set_if_match(etag(source))
+        .send()
+        .await
+        .map_err(|error| changed_or(operation, source, s3_error(operation, &source.location, error)))
+}
+
+async fn fill(operation: &'static str, source: &FileStatus, upload: &Upload) -> Result<String> {
+    let target = &*upload.target;
+    let bucket = &*target.bucket;
+    let part_size = bucket
+        .settings
+        .copy_threshold
+        .min(COPY_PART)
+        .max(source.len.div_ceil(u64::from(MAX_PARTS)));
+    let from = copy_source(&source.location);
+    let copies = (0..source.len.div_ceil(part_size)).map(|index| {
+        let (start, end) = (index * part_size, ((index + 1) * part_size).min(source.len));
+        let number = i32::try_from(index + 1).expect("there are at most 10,000 parts");
+        let copy = bucket
+            .client
+            .upload_part_copy()
+            .bucket(&bucket.name)
+            .key(target.key())
+            .upload_id(&upload.id)
+            .part_number(number)
+            .copy_source(&from)
+            .set_copy_source_if_match(etag(source))
+            .copy_source_range(format!("bytes={start}-{}", end - 1));
+        async move {
+            let reply = copy.send().await.map_err(|error| {
+                changed_or(operation, source, s3_error(operation, &target.location, error))
+            })?;
+            let etag = reply.copy_part_result().and_then(|part| part.e_tag());
+            Ok::<_, Error>(
+                CompletedPart::builder()
+                    .part_number(number)
+                    .set_e_tag(etag.map(str::to_owned))
+                    .build(),
+            )
+        }
+    });
+    let parts: Vec<CompletedPart> = futures::stream::iter(copies)
+        .buffered(bucket.settings.upload_concurrency)
+        .try_collect()
+        .await?;
+    complete(operation, source, upload, parts).await
+}
+
+/// Makes the object of the copied parts. A failure is not believed before the target was looked at.
+async fn complete(
+    operation: &'static str,
+    source: &FileStatus,
+    upload: &Upload,
+    parts: Vec<CompletedPart>,
+) -> Result<String> {
+    let target = &*upload.target;
+    let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
+    let mut attempt = 1;
+    loop {
+        let reply = target
+            .bucket
+            .client
+            .complete_multipart_upload()
+            .bucket(&target.bucket.name)
+            .key(target.key())
+            .upload_id(&upload.id)
+            .multipart_upload(parts.clone())
+            .send()
+            .await;
+        let error = match reply {
+            Ok(reply) => return Ok(reply.e_tag().unwrap_or_default().to_owned()),
+            Err(error) => s3_error(operation, &target.location, error),
+        };
+        if !multipart::may_have_taken_effect(&error) {
+            return Err(error);
+        }
+        match multipart::find(operation, target, None).await {
+            Ok(Found::Ours(copied)) if copied.len == source.len => return Ok(copied.etag),
+            _ => {}
+        }
+        if !multipart::is_error_in_200(&error) || attempt > target.bucket.settings.max_retries {
+            return Err(error);
+        }
+        multipart::pause(attempt).await;
+        attempt += 1;
+    }
+}
+
+fn etag(source: &FileStatus) -> Option<String> {
+    (!source.etag.is_empty()).then(|| source.etag.clone())
+}
+
+/// The value of `x-amz-copy-source`, which the SDK does not encode.
+fn copy_source(from: &Location) -> String {
+    let mut source = format!("{}/", from.authority());
+    encode(from.key(), &mut source);
+    source
+}
+
+/// Appends `key`, percent-encoding all but unreserved characters and slashes.
+fn encode(key: &str, to: &mut String) {
+    for byte in key.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            to.push(char::from(byte));
+        } else {
+            write!(to, "%{byte:02X}").expect("writing to a string does not fail");
+        }
+    }
+}
+
+/// A precondition of ours that does not hold means that the source was replaced meanwhile.
+fn changed_or(operation: &'static str, source: &FileStatus, error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::PreconditionFailed => {
+            Error::new(ErrorKind::Changed, "the file was replaced while it was copied")
+                .with_operation(operation)
+                .with_path(&source.location)
+                .with_http_status(412)
+                .with_remedy("copy it again if the new content is meant")
+        }
+        // The target is written, so what is missing is the source.
+        ErrorKind::NotFound => error.with_path(&source.location),
+        _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copy_sources_are_percent_encoded_but_for_slashes() {
+        let from = Location::parse("s3://my_bucket.1/a b/+%2F?#é//.~").unwrap();
+        assert_eq!(copy_source(&from), "my_bucket.1/a%20b/%2B%252F%3F%23%C3%A9//.~");
+    }
+}

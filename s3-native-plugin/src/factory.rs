@@ -1,0 +1,220 @@
+//! [`S3FileSystemFactory`]: the runtime, the clients and the memory budget of the plugin.
+
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use plugin_api::{
+    Config, Error, ErrorKind, FileSystem, FileSystemFactory, HostRef, Location, Result, async_trait,
+};
+use tokio::runtime::{Handle, Runtime};
+
+use crate::bucket::Bucket;
+use crate::client;
+use crate::dialect::Dialects;
+use crate::file_system::S3FileSystem;
+use crate::gate::Gate;
+use crate::memory::MemoryBudget;
+use crate::settings::{self, Settings};
+
+/// Makes the file systems of buckets. What they share is made when the first one is.
+pub struct S3FileSystemFactory {
+    host: HostRef,
+    gate: Arc<Gate>,
+    handle: OnceLock<Handle>,
+    runtime: Mutex<Option<Runtime>>,
+    memory: OnceLock<Arc<MemoryBudget>>,
+    clients: Mutex<Vec<(Arc<Settings>, aws_sdk_s3::Client)>>,
+    dialects: Dialects,
+}
+
+impl fmt::Debug for S3FileSystemFactory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3FileSystemFactory").finish_non_exhaustive()
+    }
+}
+
+impl S3FileSystemFactory {
+    /// A factory for this host.
+    ///
+    /// # Errors
+    /// None at present; an export of a plugin may fail, and so has this signature.
+    #[allow(
+        clippy::unnecessary_wraps,
+        reason = "the signature that `export_plugin!` asks for"
+    )]
+    pub fn new(host: HostRef) -> Result<Self> {
+        Ok(Self {
+            host,
+            gate: Gate::new(None),
+            handle: OnceLock::new(),
+            runtime: Mutex::new(None),
+            memory: OnceLock::new(),
+            clients: Mutex::new(Vec::new()),
+            dialects: Dialects::default(),
+        })
+    }
+
+    /// The runtime, started with the number of threads that the first configuration asks for.
+    fn runtime(&self, config: &Config) -> Result<Handle> {
+        if let Some(handle) = self.handle.get() {
+            return Ok(handle.clone());
+        }
+        let threads = settings::runtime_threads(config)?;
+        let mut runtime = lock(&self.runtime);
+        if let Some(handle) = self.handle.get() {
+            return Ok(handle.clone());
+        }
+        self.gate.check_open()?;
+        let number = AtomicUsize::new(0);
+        let started = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(threads)
+            .thread_name_fn(move || format!("s3-native-{}", number.fetch_add(1, Ordering::Relaxed)))
+            .enable_all()
+            .build()
+            .map_err(|error| {
+                Error::from(error)
+                    .with_operation("create")
+                    .with_remedy("raise the limit of threads or open files of the process")
+            })?;
+        let handle = started.handle().clone();
+        *runtime = Some(started);
+        Ok(self.handle.get_or_init(|| handle).clone())
+    }
+
+    /// The client of these settings, shared by all that have the same.
+    async fn client(&self, runtime: &Handle, settings: &Arc<Settings>) -> Result<aws_sdk_s3::Client> {
+        if let Some(client) = self.known_client(settings) {
+            return Ok(client);
+        }
+        // The runtime may have been started by this very call, which is then polled outside of it.
+        let wanted = settings.clone();
+        let client = runtime
+            .spawn(async move { client::connect(&wanted).await })
+            .await
+            .map_err(|error| {
+                Error::new(
+                    ErrorKind::Closed,
+                    format!("the client could not be made: {error}"),
+                )
+                .with_operation("create")
+            })??;
+        if let Some(earlier) = self.known_client(settings) {
+            return Ok(earlier);
+        }
+        lock(&self.clients).push((settings.clone(), client.clone()));
+        Ok(client)
+    }
+
+    fn known_client(&self, settings: &Arc<Settings>) -> Option<aws_sdk_s3::Client> {
+        lock(&self.clients)
+            .iter()
+            .find(|(known, _)| known == settings)
+            .map(|(_, client)| client.clone())
+    }
+
+    /// The one budget of the plugin: what was configured first, else what the host grants.
+    fn memory(&self, settings: &Settings) -> Arc<MemoryBudget> {
+        self.memory
+            .get_or_init(|| {
+                let granted = self.host.memory_budget();
+                MemoryBudget::new(if granted > 0 && !settings.memory_budget_explicit {
+                    granted
+                } else {
+                    settings.memory_budget
+                })
+            })
+            .clone()
+    }
+}
+
+#[async_trait]
+impl FileSystemFactory for S3FileSystemFactory {
+    async fn create(&self, root: &Location, config: &Config) -> Result<Arc<dyn FileSystem>> {
+        let _pass = self.gate.enter()?;
+        let name = bucket_name(root)?;
+        let settings = Arc::new(Settings::read(config)?);
+        let runtime = self.runtime(config)?;
+        let client = self.client(&runtime, &settings).await?;
+        let memory = self.memory(&settings);
+        let dialect = self.dialects.of(settings.endpoint.as_deref());
+        Ok(Arc::new(S3FileSystem::new(Arc::new(Bucket {
+            client,
+            name,
+            root: root.with_key(""),
+            settings,
+            runtime,
+            memory,
+            dialect,
+            gate: Gate::new(Some(self.gate.clone())),
+        }))))
+    }
+
+    fn enter(&self, poll: &mut dyn FnMut()) {
+        let _entered = self.handle.get().map(Handle::enter);
+        poll();
+    }
+
+    async fn shutdown(&self, deadline: Duration) -> Result<()> {
+        self.gate.shut();
+        let Some(handle) = self.handle.get().cloned() else {
+            return Ok(());
+        };
+        if lock(&self.runtime).is_none() {
+            return Ok(());
+        }
+        // On the runtime, since the caller need not have a clock.
+        let gate = self.gate.clone();
+        let finished = handle
+            .spawn(async move { gate.close(deadline).await })
+            .await
+            .unwrap_or(false);
+        let runtime = lock(&self.runtime).take();
+        if let Some(runtime) = runtime {
+            // Returns at once; waiting here would block the caller's executor.
+            runtime.shutdown_background();
+        }
+        lock(&self.clients).clear();
+        if finished {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Timeout,
+            format!("some operations were still running after {deadline:?} and were cut off"),
+        )
+        .with_operation("shutdown")
+        .with_remedy("allow more time, or cancel them"))
+    }
+}
+
+impl Drop for S3FileSystemFactory {
+    fn drop(&mut self) {
+        // Dropping a runtime waits for it, which panics on an asynchronous thread.
+        let runtime = lock(&self.runtime).take();
+        if let Some(runtime) = runtime {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn bucket_name(root: &Location) -> Result<String> {
+    let name = root.authority();
+    let invalid = |message: String| {
+        Err(Error::new(ErrorKind::InvalidPath, message)
+            .with_operation("create")
+            .with_remedy(format!("write the path as {}://bucket/dir/file", root.scheme())))
+    };
+    if name.is_empty() {
+        return invalid("missing or empty bucket name".to_owned());
+    }
+    if name.contains('@') {
+        // Whatever is in front of it may be a secret, so the path is not shown.
+        return invalid("the path must not hold credentials".to_owned());
+    }
+    Ok(name.to_owned())
+}

@@ -1,0 +1,63 @@
+//! The S3 filesystem plugin: schemes `s3` and `s3a` on the AWS SDK for Rust.
+//!
+//! [`S3FileSystemFactory`] owns the runtime, the connection pools and the memory budget; each
+//! file system is one bucket.
+
+mod bucket;
+mod bulk_copy;
+mod client;
+mod committer;
+mod connector;
+mod copy;
+mod credentials;
+mod delete;
+mod dialect;
+mod entropy;
+mod error;
+mod factory;
+mod file_system;
+mod gate;
+mod input_stream;
+mod listing;
+mod memory;
+mod mkdirs;
+mod multipart_upload;
+pub mod options;
+mod output_stream;
+mod recoverable_state;
+mod recoverable_stream;
+mod recoverable_writer;
+mod rename;
+pub mod retry;
+mod settings;
+mod status;
+
+pub use factory::S3FileSystemFactory;
+
+plugin_api::export_plugin! {
+    name: "s3-native",
+    schemes: ["s3", "s3a"],
+    options: options::OPTIONS,
+    factory: S3FileSystemFactory::new,
+}
+
+/// What the tests of this crate reach below the file system. No part of the interface.
+#[doc(hidden)]
+pub mod internals {
+    use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+    use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+    use plugin_api::{Config, Error, Location, Result};
+
+    /// The SDK's client as the file systems of this configuration have it.
+    pub async fn client(config: &Config) -> Result<aws_sdk_s3::Client> {
+        crate::client::connect(&crate::settings::Settings::read(config)?).await
+    }
+
+    /// What the file systems make of an error of that client.
+    pub fn error<E>(operation: &'static str, path: &Location, error: SdkError<E, HttpResponse>) -> Error
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        crate::error::s3_error(operation, path, error)
+    }
+}

@@ -1,0 +1,191 @@
+//! Which object stands at a key: ours, one of our own kin, or a stranger's.
+//!
+//! After a lost reply the only proof is the object itself. Its metadata must hold the nonce of the
+//! file, and it must be exactly the content in question: two recoveries of one state share the
+//! nonce, and each of them may have published something of its own.
+
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
+use aws_sdk_s3::types::ChecksumMode;
+use plugin_api::{ErrorKind, FileStatus, Result};
+
+use super::target::{NONCE_METADATA, Target, encode_crc32c};
+use super::upload::Part;
+use crate::error::s3_error;
+
+/// What a published object must be, to be the one in question.
+#[derive(Clone, Debug)]
+pub(crate) struct Content {
+    pub(crate) len: u64,
+    /// CRC32C over all bytes.
+    crc32c: u32,
+    /// The composite form that a store gives an object made of parts, such as `abcdef==-3`.
+    composite: Option<String>,
+    /// 0 for an object that was written with one request.
+    parts: usize,
+}
+
+impl Content {
+    /// The content of one `PutObject`.
+    pub(crate) fn whole(len: u64, crc32c: u32) -> Self {
+        Self {
+            len,
+            crc32c,
+            composite: None,
+            parts: 0,
+        }
+    }
+
+    /// The content that these parts make.
+    pub(crate) fn of_parts(parts: &[Part]) -> Self {
+        let mut concatenated = Vec::with_capacity(parts.len() * 4);
+        let (mut len, mut crc32c) = (0_u64, 0_u32);
+        for part in parts {
+            concatenated.extend(part.crc32c.to_be_bytes());
+            crc32c = crc32c::crc32c_combine(crc32c, part.crc32c, part.size as usize);
+            len += part.size;
+        }
+        let of_checksums = encode_crc32c(crc32c::crc32c(&concatenated));
+        Self {
+            len,
+            crc32c,
+            composite: Some(format!("{of_checksums}-{}", parts.len())),
+            parts: parts.len(),
+        }
+    }
+
+    /// How the object differs from this content; [`None`] if nothing that the store tells differs.
+    ///
+    /// Entity tags are compared only by the number of parts that they end with: what stands before
+    /// it is the store's own affair, under SSE-KMS even on Amazon S3.
+    pub(super) fn difference(&self, len: u64, checksum: Option<&str>, etag: &str) -> Option<String> {
+        if len != self.len {
+            return Some(format!("it has {len} bytes instead of {}", self.len));
+        }
+        let parts = part_count(etag);
+        if parts.is_some_and(|parts| parts != self.parts) {
+            return Some(format!(
+                "its entity tag is {etag}, but ours has {} parts",
+                self.parts
+            ));
+        }
+        let checksum = checksum?;
+        let matches = if checksum.contains('-') {
+            self.composite
+                .as_deref()
+                .is_none_or(|composite| composite == checksum)
+        } else {
+            checksum == encode_crc32c(self.crc32c)
+        };
+        (!matches).then(|| format!("its CRC32C is {checksum}"))
+    }
+}
+
+/// The number at the end of an entity tag such as `"0123…-3"`.
+fn part_count(etag: &str) -> Option<usize> {
+    let (digest, count) = etag.trim_matches('"').rsplit_once('-')?;
+    let is_digest = digest.len() == 32 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_digest.then(|| count.parse().ok()).flatten()
+}
+
+/// What stands at the key of a target.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// The very content.
+    Ours(FileStatus),
+    /// An object of the same file but with other content: why.
+    OtherContent(String),
+    /// An object without our nonce.
+    Foreign,
+    Nothing,
+}
+
+/// Looks at what stands at the key of the target. Without a `content` whatever bears the nonce is
+/// ours.
+pub(crate) async fn find(
+    operation: &'static str,
+    target: &Target,
+    content: Option<&Content>,
+) -> Result<Found> {
+    let reply = target
+        .bucket
+        .client
+        .head_object()
+        .bucket(&target.bucket.name)
+        .key(target.key())
+        .set_checksum_mode(
+            target
+                .dialect()
+                .takes_checksums()
+                .then_some(ChecksumMode::Enabled),
+        )
+        .send()
+        .await
+        .map_err(|error| s3_error(operation, &target.location, error));
+    let object = match reply {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Found::Nothing),
+        reply => reply?,
+    };
+    let nonce = object
+        .metadata()
+        .and_then(|metadata| metadata.get(NONCE_METADATA));
+    if nonce != Some(&target.nonce.to_string()) {
+        return Ok(Found::Foreign);
+    }
+    let len = object.content_length().unwrap_or(0).cast_unsigned();
+    let etag = object.e_tag().unwrap_or_default();
+    match content.and_then(|content| content.difference(len, object.checksum_crc32_c(), etag)) {
+        Some(difference) => Ok(Found::OtherContent(difference)),
+        None => Ok(Found::Ours(status(target, len, &object))),
+    }
+}
+
+fn status(target: &Target, len: u64, object: &HeadObjectOutput) -> FileStatus {
+    let modified = object
+        .last_modified()
+        .and_then(|time| std::time::SystemTime::try_from(*time).ok());
+    FileStatus::file(target.location.clone(), len)
+        .with_etag(object.e_tag().unwrap_or_default())
+        .with_modified(modified)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(contents: &[&[u8]]) -> Vec<Part> {
+        (1..)
+            .zip(contents)
+            .map(|(number, content)| Part {
+                number,
+                size: content.len() as u64,
+                crc32c: crc32c::crc32c(content),
+                checksum_kept: true,
+                etag: String::new(),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_checksum_of_either_kind_tells_twins_of_one_length_apart() {
+        let ours = Content::of_parts(&parts(&[b"12345", b"6789"]));
+        let twin = Content::of_parts(&parts(&[b"12345", b"678x"]));
+        let full = encode_crc32c(0xe306_9283);
+        assert_eq!(ours.difference(9, ours.composite.as_deref(), ""), None);
+        assert_eq!(ours.difference(9, Some(&full), ""), None);
+        assert_eq!(ours.difference(9, None, ""), None);
+        assert!(twin.difference(9, ours.composite.as_deref(), "").is_some());
+        assert!(twin.difference(9, Some(&full), "").is_some());
+        assert!(ours.difference(8, None, "").is_some());
+    }
+
+    #[test]
+    fn of_an_entity_tag_only_the_number_of_parts_counts() {
+        let two = Content::of_parts(&parts(&[b"a", b"b"]));
+        let tag = |count| format!("\"0123456789abcdef0123456789abcdef{count}\"");
+        assert_eq!(two.difference(2, None, &tag("-2")), None);
+        assert!(two.difference(2, None, &tag("-3")).is_some());
+        assert_eq!(two.difference(2, None, &tag("")), None);
+        assert_eq!(two.difference(2, None, "\"own-scheme-7\""), None);
+        assert!(Content::whole(2, 0).difference(2, None, &tag("-2")).is_some());
+    }
+}

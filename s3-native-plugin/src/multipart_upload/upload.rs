@@ -1,0 +1,399 @@
+//! [`Upload`]: one multipart upload of the store, request by request.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType};
+use bytes::Bytes;
+use plugin_api::{ErrorKind, Location, Result};
+use tokio::sync::oneshot;
+
+use super::part_plan::MAX_PARTS;
+use super::refusal;
+use super::target::{NONCE_METADATA, Target, encode_crc32c};
+use crate::bucket::Bucket;
+use crate::dialect::refuses_checksum;
+use crate::error::s3_error;
+
+/// A stored part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// 1 to 10,000.
+    pub(crate) number: u32,
+    pub(crate) size: u64,
+    pub(crate) crc32c: u32,
+    /// Whether the store keeps the checksum, so that completing the upload must name it.
+    pub(crate) checksum_kept: bool,
+    /// As the store wrote it.
+    pub(crate) etag: String,
+}
+
+/// A part as the store lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ListedPart {
+    pub(crate) size: u64,
+    pub(crate) etag: String,
+}
+
+/// One multipart upload of the store.
+#[derive(Debug)]
+pub(crate) struct Upload {
+    pub(crate) target: Arc<Target>,
+    pub(crate) id: String,
+    /// Whether the store confirmed that it keeps a CRC32C of each part.
+    keeps_checksums: bool,
+    sends_checksums: AtomicBool,
+}
+
+impl Upload {
+    /// An upload that was begun earlier and has, or would have, these parts.
+    pub(crate) fn resumed(target: &Arc<Target>, id: &str, parts: &[Part]) -> Arc<Self> {
+        // An upload knows checksums or does not, for all of its parts.
+        let keeps_checksums = parts.iter().any(|part| part.checksum_kept);
+        Arc::new(Self {
+            target: Arc::clone(target),
+            id: id.to_owned(),
+            keeps_checksums,
+            sends_checksums: AtomicBool::new(keeps_checksums),
+        })
+    }
+
+    /// Begins an upload.
+    ///
+    /// The request runs in a task of its own: when the caller goes away in the meantime, the upload
+    /// whose id nobody would ever learn is aborted by its guard.
+    pub(crate) async fn create(target: &Arc<Target>) -> Result<UploadGuard> {
+        let (sender, receiver) = oneshot::channel();
+        let runtime = target.bucket.runtime.clone();
+        let target = Arc::clone(target);
+        runtime.spawn({
+            let target = Arc::clone(&target);
+            async move {
+                let created = Self::request(&target).await.map(UploadGuard::armed);
+                // A refused guard is dropped right here.
+                drop(sender.send(created));
+            }
+        });
+        receiver.await.unwrap_or_else(|_| {
+            Err(target.error(
+                "CreateMultipartUpload",
+                ErrorKind::Closed,
+                "the plugin is being shut down",
+            ))
+        })
+    }
+
+    async fn request(target: &Arc<Target>) -> Result<Arc<Self>> {
+        // The parts of a copy are summed by nobody here.
+        let mut checksums = target.copied.is_none() && target.dialect().takes_checksums();
+        // The store combines those of the parts to one of the whole object, which readers verify.
+        let mut full_object = target.dialect().takes_full_object_checksums();
+        loop {
+            let reply = target
+                .attributes(target.bucket.client.create_multipart_upload())
+                .bucket(&target.bucket.name)
+                .key(target.key())
+                .metadata(NONCE_METADATA, target.nonce.to_string())
+                .set_checksum_algorithm(checksums.then_some(ChecksumAlgorithm::Crc32C))
+                .set_checksum_type((checksums && full_object).then_some(ChecksumType::FullObject))
+                .send()
+                .await
+                .map_err(|error| s3_error("CreateMultipartUpload", &target.location, error));
+            let reply = match reply {
+                Err(error) if checksums && refuses_checksum(&error) => {
+                    // Without the type first, then without any.
+                    checksums = std::mem::take(&mut full_object);
+                    continue;
+                }
+                reply => reply?,
+            };
+            if checksums && !full_object {
+                target.dialect().forgo_full_object_checksums();
+            }
+            if !checksums && target.copied.is_none() {
+                target.dialect().forgo_checksums();
+            }
+            let Some(id) = reply.upload_id().filter(|id| !id.is_empty()) else {
+                return Err(target.error(
+                    "CreateMultipartUpload",
+                    ErrorKind::Unsupported,
+                    "the store began an upload without telling its id",
+                ));
+            };
+            return Ok(Arc::new(Self {
+                target: Arc::clone(target),
+                id: id.to_owned(),
+                keeps_checksums: reply.checksum_algorithm() == Some(&ChecksumAlgorithm::Crc32C),
+                sends_checksums: AtomicBool::new(checksums),
+            }));
+        }
+    }
+
+    /// Stores a part; one of the same number is replaced. The checksum is computed here, on the
+    /// thread that runs the task, so that the parts of a stream are summed in parallel.
+    pub(crate) async fn put_part(&self, number: u32, body: Bytes) -> Result<Part> {
+        let crc32c = crc32c::crc32c(&body);
+        let target = &*self.target;
+        loop {
+            let checksums = self.sends_checksums.load(Ordering::Relaxed);
+            let mut call = target
+                .bucket
+                .client
+                .upload_part()
+                .bucket(&target.bucket.name)
+                .key(target.key())
+                .upload_id(&self.id)
+                .part_number(number.cast_signed())
+                .content_length((body.len() as u64).cast_signed())
+                .set_checksum_crc32_c(checksums.then(|| encode_crc32c(crc32c)))
+                .body(ByteStream::from(body.clone()))
+                .customize();
+            if target.bucket.settings.unsigned_payload {
+                call = call.disable_payload_signing();
+            }
+            let reply = match call.send().await {
+                Ok(reply) => reply,
+                Err(error) => {
+                    let error = s3_error("UploadPart", &target.location, error);
+                    // One that confirmed checksums has another reason to refuse.
+                    if checksums && !self.keeps_checksums && refuses_checksum(&error) {
+                        self.sends_checksums.store(false, Ordering::Relaxed);
+                        target.dialect().forgo_checksums();
+                        continue;
+                    }
+                    return Err(error.with_detail("part", number.to_string()));
+                }
+            };
+            let Some(etag) = reply.e_tag() else {
+                return Err(target.error(
+                    "UploadPart",
+                    ErrorKind::Unsupported,
+                    format!("the store answered part {number} without an entity tag, which completing needs"),
+                ));
+            };
+            return Ok(Part {
+                number,
+                size: body.len() as u64,
+                crc32c,
+                checksum_kept: checksums && (self.keeps_checksums || reply.checksum_crc32_c().is_some()),
+                etag: etag.to_owned(),
+            });
+        }
+    }
+
+    /// Every part that the store has, by number.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UploadGone`] if it no longer knows the upload.
+    pub(crate) async fn list_parts(&self, operation: &'static str) -> Result<BTreeMap<u32, ListedPart>> {
+        let target = &*self.target;
+        let mut parts = BTreeMap::new();
+        let mut marker: Option<String> = None;
+        loop {
+            let page = target
+                .bucket
+                .client
+                .list_parts()
+                .bucket(&target.bucket.name)
+                .key(target.key())
+                .upload_id(&self.id)
+                .set_part_number_marker(marker.clone())
+                .send()
+                .await
+                .map_err(|error| s3_error(operation, &target.location, error))?;
+            for part in page.parts() {
+                let number = part.part_number().and_then(|number| u32::try_from(number).ok());
+                let Some(number) = number else { continue };
+                let listed = ListedPart {
+                    size: part.size().unwrap_or(0).cast_unsigned(),
+                    etag: part.e_tag().unwrap_or_default().to_owned(),
+                };
+                parts.insert(number, listed);
+            }
+            let next = page.next_part_number_marker().map(str::to_owned);
+            // Some stores repeat the last marker for ever.
+            if page.is_truncated() != Some(true) || next.is_none() || next == marker {
+                return Ok(parts);
+            }
+            marker = next;
+        }
+    }
+
+    /// Checks that the store lists each of `parts` as it was stored.
+    pub(crate) fn verify(
+        &self,
+        operation: &'static str,
+        parts: &[Part],
+        listed: &BTreeMap<u32, ListedPart>,
+    ) -> Result<()> {
+        for part in parts {
+            let how = match listed.get(&part.number) {
+                None => "is missing",
+                Some(found) if bare(&found.etag) != bare(&part.etag) || found.size != part.size => {
+                    "was replaced by another writer"
+                }
+                Some(_) => continue,
+            };
+            return Err(refusal::part_changed(operation, self, part.number, how));
+        }
+        Ok(())
+    }
+
+    /// Whether the store still knows the upload.
+    pub(crate) async fn exists(&self, operation: &'static str) -> Result<bool> {
+        let target = &*self.target;
+        let page = target
+            .bucket
+            .client
+            .list_parts()
+            .bucket(&target.bucket.name)
+            .key(target.key())
+            .upload_id(&self.id)
+            .max_parts(1)
+            .send()
+            .await;
+        match page.map_err(|error| s3_error(operation, &target.location, error)) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::UploadGone => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Aborts the upload. One that is gone already is a success.
+    pub(crate) async fn abort(&self) -> Result<()> {
+        abort("abort", &self.target.bucket, &self.target.location, &self.id).await
+    }
+}
+
+/// Aborts an upload by its id. One that is gone already is a success.
+pub(crate) async fn abort(
+    operation: &'static str,
+    bucket: &Bucket,
+    location: &Location,
+    upload_id: &str,
+) -> Result<()> {
+    let reply = bucket
+        .client
+        .abort_multipart_upload()
+        .bucket(&bucket.name)
+        .key(location.key())
+        .upload_id(upload_id)
+        .send()
+        .await;
+    match reply.map_err(|error| s3_error(operation, location, error)) {
+        Err(error) if error.kind() != ErrorKind::UploadGone => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// The number from which a recovered writer goes on: some way above every part that is listed.
+///
+/// What its predecessor had in flight may arrive after the listing, even from a process that is dead,
+/// and a number that both use would destroy the part of one of them. So a gap is left, wider than
+/// what one stream has in flight: 128 numbers at first, and less as they run short, so that they
+/// suffice for hundreds of recoveries. Gaps between part numbers are legal.
+pub(crate) fn number_after(parts: &[Part], listed: &BTreeMap<u32, ListedPart>) -> u32 {
+    const WIDEST_GAP: u32 = 128;
+    let last = parts.last().map_or(0, |part| part.number);
+    let highest = listed.last_key_value().map_or(0, |(&number, _)| number).max(last);
+    if highest >= MAX_PARTS {
+        return last + 1;
+    }
+    let gap = ((MAX_PARTS - highest) / 64).min(WIDEST_GAP);
+    highest + 1 + gap
+}
+
+/// An entity tag without its quotes, which not every reply of every store has.
+fn bare(etag: &str) -> &str {
+    etag.trim_matches('"')
+}
+
+/// An [`Upload`] that is aborted in the background when this is dropped, unless it was
+/// [kept](Self::keep).
+#[derive(Debug)]
+pub(crate) struct UploadGuard {
+    upload: Arc<Upload>,
+    armed: bool,
+}
+
+impl UploadGuard {
+    fn armed(upload: Arc<Upload>) -> Self {
+        Self { upload, armed: true }
+    }
+
+    /// An upload that somebody else may know of: never aborted implicitly.
+    pub(crate) fn kept(upload: Arc<Upload>) -> Self {
+        Self { upload, armed: false }
+    }
+
+    pub(crate) fn upload(&self) -> &Arc<Upload> {
+        &self.upload
+    }
+
+    /// Whether dropping this aborts the upload.
+    pub(crate) fn is_armed(&self) -> bool {
+        self.armed
+    }
+
+    /// From here on only an explicit request aborts the upload.
+    pub(crate) fn keep(&mut self) {
+        self.armed = false;
+    }
+
+    /// Aborts the upload now, if dropping this would. After a failure it is tried again on drop.
+    pub(crate) async fn abort_if_armed(&mut self) -> Result<()> {
+        if self.armed {
+            self.upload.abort().await?;
+            self.armed = false;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for UploadGuard {
+    fn drop(&mut self) {
+        if !self.armed {
+            return;
+        }
+        let upload = Arc::clone(&self.upload);
+        let runtime = self.upload.target.bucket.runtime.clone();
+        runtime.spawn(async move {
+            if let Err(error) = upload.abort().await {
+                tracing::warn!(
+                    upload_id = %upload.id,
+                    "an abandoned upload could not be aborted and stays until a lifecycle rule removes it: {error}"
+                );
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_after_recovery_clear_what_may_be_in_flight_and_last_for_hundreds_of_recoveries() {
+        let listed = |number| {
+            BTreeMap::from([(
+                number,
+                ListedPart {
+                    size: 1,
+                    etag: String::new(),
+                },
+            )])
+        };
+        assert!(number_after(&[], &listed(7)) > 7 + 100);
+        let (mut highest, mut recoveries) = (1, 0);
+        while highest < MAX_PARTS {
+            let next = number_after(&[], &listed(highest));
+            assert!(next > highest && next <= MAX_PARTS);
+            highest = next;
+            recoveries += 1;
+        }
+        assert!(recoveries > 300, "{recoveries}");
+        assert_eq!(number_after(&[], &listed(MAX_PARTS)), 1);
+    }
+}

@@ -1,0 +1,172 @@
+//! [`S3RecoverableWriter`]: opens, recovers and gives up files that are published exactly once.
+
+use std::sync::Arc;
+
+use plugin_api::{
+    Committer, CreateOptions, Error, ErrorKind, Location, PendingUpload, Recoverable, RecoverableInfo,
+    RecoverableStream, RecoverableWriter, Result, WriteMode, async_trait,
+};
+
+use crate::bucket::Bucket;
+use crate::committer::S3Committer;
+use crate::entropy;
+use crate::mkdirs;
+use crate::multipart_upload::{self as multipart, Found, MultipartUpload, PartPlan, Target, Upload};
+use crate::output_stream;
+use crate::recoverable_state::RecoverableState;
+use crate::recoverable_stream::S3RecoverableStream;
+
+mod pending_uploads;
+
+/// Opens, recovers and gives up files that are published exactly once.
+#[derive(Debug)]
+pub(crate) struct S3RecoverableWriter {
+    bucket: Arc<Bucket>,
+}
+
+impl S3RecoverableWriter {
+    pub(crate) fn new(bucket: Arc<Bucket>) -> Self {
+        Self { bucket }
+    }
+
+    /// Reads state of this bucket, without any request.
+    fn read(&self, operation: &'static str, state: &Recoverable) -> Result<RecoverableState> {
+        let state = RecoverableState::decode(state)
+            .map_err(|error| error.with_operation(operation).with_path(&self.bucket.root))?;
+        if state.bucket == self.bucket.name {
+            return Ok(state);
+        }
+        let message = format!(
+            "the recoverable is of the bucket '{}', but this writer is of the bucket '{}'",
+            state.bucket, self.bucket.name
+        );
+        Err(Error::new(ErrorKind::InvalidInput, message)
+            .with_operation(operation)
+            .with_path(location(&self.bucket, &state)?)
+            .with_remedy("use the writer of the file system of the recoverable's bucket"))
+    }
+
+    fn target(&self, state: &RecoverableState) -> Arc<Target> {
+        let location = self.bucket.root.with_key(&state.key);
+        let mut target = Target::new(
+            &self.bucket,
+            location,
+            state.mode,
+            state.nonce,
+            ErrorKind::Conflict,
+        );
+        target.content_type.clone_from(&state.content_type);
+        Arc::new(target)
+    }
+
+    fn upload(&self, state: &RecoverableState) -> Arc<Upload> {
+        Upload::resumed(&self.target(state), &state.upload_id, &state.parts)
+    }
+
+    /// The engine where the state left it, but for the tail.
+    async fn resume(&self, state: &RecoverableState) -> Result<MultipartUpload> {
+        let target = self.target(state);
+        let writer = MultipartUpload::new(Arc::clone(&target), PartPlan::new(state.part_size, 0));
+        if !state.has_upload() {
+            // A state without an upload cannot be used up by a commit, so it is asked for.
+            return match multipart::find("recover", &target, None).await {
+                Ok(Found::Ours(_)) => Err(target
+                    .error("recover", ErrorKind::UploadGone, "the file was already committed")
+                    .with_remedy("recover from a newer checkpoint, or write to another path")),
+                Err(error) if error.kind() != ErrorKind::PermissionDenied => Err(error),
+                _ => Ok(writer),
+            };
+        }
+        let upload = Upload::resumed(&target, &state.upload_id, &state.parts);
+        let listed = match upload.list_parts("recover").await {
+            Ok(listed) => listed,
+            Err(error) if error.kind() == ErrorKind::UploadGone => {
+                let why = match multipart::find("recover", &target, None).await? {
+                    Found::Ours(_) => "the file was already committed",
+                    _ => "it expired or was aborted",
+                };
+                return Err(multipart::upload_gone("recover", &upload, why));
+            }
+            Err(error) => return Err(error),
+        };
+        upload.verify("recover", &state.parts, &listed)?;
+        // Clear of whatever an earlier writer has stored or may still have in flight.
+        let next = multipart::number_after(&state.parts, &listed);
+        Ok(writer.resume(upload, state.parts.clone(), next))
+    }
+}
+
+/// The file that a state is about, also of another bucket.
+fn location(bucket: &Bucket, state: &RecoverableState) -> Result<Location> {
+    Location::new(bucket.root.scheme(), &state.bucket, &state.key)
+}
+
+#[async_trait]
+impl RecoverableWriter for S3RecoverableWriter {
+    /// Makes no request without directory markers: an upload is begun when the first part is full.
+    async fn open(&self, path: &Location, options: &CreateOptions) -> Result<Box<dyn RecoverableStream>> {
+        let _pass = self.bucket.gate.enter()?;
+        let path = entropy::resolve(&self.bucket.settings, path, options.inject_entropy)?;
+        self.bucket.check("open", &path)?;
+        let writer = output_stream::open(&self.bucket, &path, options, "open", ErrorKind::Conflict)?;
+        mkdirs::check_file(&self.bucket, "open", &path).await?;
+        Ok(Box::new(S3RecoverableStream::new(writer)))
+    }
+
+    async fn recover(&self, state: &Recoverable) -> Result<Box<dyn RecoverableStream>> {
+        let _pass = self.bucket.gate.enter()?;
+        let state = self.read("recover", state)?;
+        let mut writer = self.resume(&state).await?;
+        writer.write_bytes(state.tail).await?;
+        Ok(Box::new(S3RecoverableStream::new(writer)))
+    }
+
+    /// Makes no request.
+    async fn recover_for_commit(&self, state: &Recoverable) -> Result<Arc<dyn Committer>> {
+        self.bucket.gate.check_open()?;
+        let state = self.read("recover_for_commit", state)?;
+        Ok(Arc::new(S3Committer::recovered(self.target(&state), state)))
+    }
+
+    async fn abort(&self, state: &Recoverable) -> Result<()> {
+        let _pass = self.bucket.gate.enter()?;
+        let state = self.read("abort", state)?;
+        if state.has_upload() {
+            self.upload(&state).abort().await?;
+        }
+        Ok(())
+    }
+
+    fn inspect(&self, state: &Recoverable) -> Result<RecoverableInfo> {
+        let state = RecoverableState::decode(state).map_err(|error| error.with_operation("inspect"))?;
+        let mode = match state.mode {
+            WriteMode::NoOverwrite => "no-overwrite",
+            WriteMode::Overwrite => "overwrite",
+        };
+        let location = location(&self.bucket, &state)?;
+        Ok(RecoverableInfo::new(location, state.len(), &state.upload_id)
+            .with_attribute("bucket", &state.bucket)
+            .with_attribute("endpoint", &state.endpoint)
+            .with_attribute("nonce", state.nonce.to_string())
+            .with_attribute("mode", mode)
+            .with_attribute("part-size", state.part_size.to_string())
+            .with_attribute("parts", state.parts.len().to_string())
+            .with_attribute("tail-bytes", state.tail.len().to_string()))
+    }
+
+    async fn pending_uploads(
+        &self,
+        under: &Location,
+        token: &str,
+    ) -> Result<(Vec<PendingUpload>, Option<String>)> {
+        let _pass = self.bucket.gate.enter()?;
+        self.bucket.check("pending_uploads", under)?;
+        pending_uploads::page(&self.bucket, under, token).await
+    }
+
+    async fn abort_upload(&self, upload: &PendingUpload) -> Result<()> {
+        let _pass = self.bucket.gate.enter()?;
+        self.bucket.check("abort_upload", &upload.location)?;
+        multipart::abort("abort_upload", &self.bucket, &upload.location, &upload.upload_id).await
+    }
+}

@@ -1,0 +1,94 @@
+//! What an attempt failed from, as the table wants to know it.
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::interceptors::context::Error;
+use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, OrchestratorError};
+
+use super::table::Failure;
+use super::transport_failure::TransportFailure;
+use crate::error::chain;
+
+/// What an attempt failed from; nothing if the failure is not that of an attempt.
+pub(super) fn of_attempt(
+    error: &OrchestratorError<Error>,
+    response: Option<&HttpResponse>,
+) -> Option<Failure> {
+    if error.is_timeout_error() || error.is_interceptor_error() {
+        return None;
+    }
+    let Some(response) = response else {
+        let has_no_credentials = chain(error).any(<dyn std::error::Error + 'static>::is::<CredentialsError>);
+        if !error.is_connector_error() && !has_no_credentials {
+            return None;
+        }
+        return Some(Failure {
+            transport: Some(TransportFailure::of_request(error)),
+            ..Failure::default()
+        });
+    };
+    let code = element(response, "Code").unwrap_or_default();
+    let is_success = response.status().is_success();
+    let transport = match (is_success && code.is_empty(), error.is_response_error()) {
+        (false, _) => None,
+        (true, true) => Some(TransportFailure::of_reply(error)),
+        (true, false) => Some(TransportFailure::ReplyUnreadable),
+    };
+    Some(Failure {
+        status: response.status().as_u16(),
+        code,
+        transport,
+    })
+}
+
+/// The region in which the service says that the bucket is.
+pub(super) fn named_region(response: &HttpResponse) -> Option<String> {
+    match response.headers().get("x-amz-bucket-region") {
+        Some(region) => Some(region.to_owned()),
+        None => element(response, "Region"),
+    }
+}
+
+/// The text of an element of the error in a reply's body. The error itself is parsed by the SDK,
+/// which does not show it to interceptors; a code or a region has no character that XML escapes.
+fn element(response: &HttpResponse, name: &str) -> Option<String> {
+    const LONGEST_BODY: usize = 64 << 10;
+    let body = response.body().bytes()?;
+    let text = std::str::from_utf8(body.get(..LONGEST_BODY).unwrap_or(body)).ok()?;
+    let error = text.split_once("<Error")?.1;
+    let (value, _) = error
+        .split_once(&format!("<{name}>"))?
+        .1
+        .split_once(&format!("</{name}>"))?;
+    let value = value.trim();
+    (value.len() <= 128).then(|| value.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_runtime_api::http::StatusCode;
+    use aws_smithy_types::body::SdkBody;
+
+    use super::*;
+
+    fn reply(status: u16, body: &str) -> HttpResponse {
+        HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::from(body))
+    }
+
+    #[test]
+    fn code_and_region_are_found_in_an_error_and_nowhere_else() {
+        let wrong = reply(
+            400,
+            "<?xml version=\"1.0\"?>\n<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-3</Region></Error>",
+        );
+        assert_eq!(element(&wrong, "Code").unwrap(), "AuthorizationHeaderMalformed");
+        assert_eq!(named_region(&wrong).unwrap(), "eu-west-3");
+        assert_eq!(
+            element(&reply(200, "<Result><Code>x</Code></Result>"), "Code"),
+            None
+        );
+        assert_eq!(element(&reply(503, "Service Unavailable"), "Code"), None);
+        let mut both = reply(301, "<Error><Region>a</Region></Error>");
+        both.headers_mut().insert("x-amz-bucket-region", "b");
+        assert_eq!(named_region(&both).unwrap(), "b");
+    }
+}

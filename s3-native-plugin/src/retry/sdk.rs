@@ -1,0 +1,375 @@
+//! The policy as the SDK asks for it: an interceptor that sees every attempt with its operation, and
+//! a classifier that tells the SDK's own loop what the interceptor decided.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use aws_sdk_s3::config::endpoint::Params;
+use aws_sdk_s3::config::interceptors::{
+    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextMut,
+    BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextMut, InterceptorContext,
+};
+use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_s3::operation::put_object::PutObjectInput;
+use aws_sdk_s3::operation::upload_part::UploadPartInput;
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::endpoint::EndpointResolverParams;
+use aws_smithy_runtime_api::client::interceptors::context::Error;
+use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, Metadata, OrchestratorError};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::retries::RequestAttempts;
+use aws_smithy_runtime_api::client::retries::classifiers::{
+    ClassifyRetry, RetryAction, RetryClassifierPriority,
+};
+use aws_smithy_types::config_bag::{Storable, StoreReplace};
+use aws_smithy_types::retry::ErrorKind;
+use aws_smithy_types::timeout::TimeoutConfig;
+
+use super::backoff;
+use super::failure;
+use super::identity_cache::RefreshableCache;
+use super::policy::{Attempt, Decision, Next, Operation, Reason, RetryPolicy};
+use super::region::{BucketRegions, is_region, with_region};
+use super::table::{self, Action, Failure, RequestClass};
+
+/// The slowest peer that is still served: the deadline of a large upload allows for it.
+pub(crate) const SLOWEST: u64 = 16 << 10;
+
+/// Uploads up to this size fit into the deadline as it is configured.
+const SMALL: u64 = 8 << 20;
+
+/// What an attempt meant, left in its reply for the classifier and for whoever makes the error.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Verdict {
+    /// How many attempts there were, this one included.
+    pub(crate) attempts: u32,
+    pub(crate) decision: Decision,
+}
+
+impl Verdict {
+    fn retry_action(&self) -> RetryAction {
+        match self.decision.next {
+            // The kind plays no part any more: delay and limits are decided.
+            Next::Again(delay) => {
+                RetryAction::retryable_error_with_explicit_delay(ErrorKind::ServerError, delay)
+            }
+            Next::GiveUp(_) => RetryAction::RetryForbidden,
+        }
+    }
+
+    /// Why no further attempt was made, unless the error itself says it.
+    pub(crate) fn gave_up(&self) -> Option<Reason> {
+        match self.decision.next {
+            Next::GiveUp(reason) if !reason.as_str().is_empty() => Some(reason),
+            _ => None,
+        }
+    }
+}
+
+/// A failure without a reply that could hold the verdict.
+#[derive(Debug)]
+pub(crate) struct Attempted {
+    pub(crate) verdict: Verdict,
+    source: BoxError,
+}
+
+impl fmt::Display for Attempted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "attempt {} failed", self.verdict.attempts)
+    }
+}
+
+impl StdError for Attempted {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&*self.source)
+    }
+}
+
+/// The state of an operation between its attempts.
+#[derive(Clone, Debug)]
+struct Progress {
+    operation: Operation,
+    bucket: String,
+    /// The region that the last attempt was sent to.
+    region: String,
+    /// Which generation of credentials the last attempt was signed with.
+    identities: u64,
+}
+
+impl Storable for Progress {
+    type Storer = StoreReplace<Self>;
+}
+
+/// Goes with each request to the connector, which holds it back if need be.
+#[derive(Clone, Debug)]
+pub(crate) struct Paced(Arc<RetryPolicy>);
+
+impl Paced {
+    /// How long to wait before the request is sent.
+    pub(crate) fn delay(&self) -> Duration {
+        self.0.before_attempt(Instant::now())
+    }
+}
+
+/// Sees every attempt of every operation of a client.
+#[derive(Clone, Debug)]
+pub(crate) struct RetryInterceptor {
+    policy: Arc<RetryPolicy>,
+    regions: Arc<BucketRegions>,
+    identities: RefreshableCache,
+    /// Not if they stand in the configuration.
+    can_refresh: bool,
+    operation_timeout: Duration,
+}
+
+impl RetryInterceptor {
+    pub(crate) fn new(
+        policy: RetryPolicy,
+        identities: RefreshableCache,
+        can_refresh: bool,
+        operation_timeout: Duration,
+    ) -> Self {
+        Self {
+            policy: Arc::new(policy),
+            regions: Arc::default(),
+            identities,
+            can_refresh,
+            operation_timeout,
+        }
+    }
+
+    /// The time that an operation with this body may take.
+    fn timeout(&self, body: u64) -> Duration {
+        let transfer = Duration::from_secs(body.saturating_sub(SMALL) / SLOWEST);
+        self.operation_timeout.saturating_add(transfer)
+    }
+
+    /// Changes what the row asks to change before a repetition: whether there was something to change.
+    fn repair(&self, action: Action, progress: &Progress, response: Option<&HttpResponse>) -> bool {
+        match action {
+            Action::RefreshCredentials if self.can_refresh => {
+                self.identities.forget(progress.identities);
+                true
+            }
+            Action::ChangeRegion => match response.and_then(failure::named_region) {
+                Some(region)
+                    if is_region(&region) && region != progress.region && !progress.bucket.is_empty() =>
+                {
+                    tracing::info!(
+                        "the bucket '{}' is in the region '{region}'; its requests go there from now on",
+                        progress.bucket
+                    );
+                    self.regions.learn(&progress.bucket, &region);
+                    true
+                }
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+}
+
+impl Intercept for RetryInterceptor {
+    fn name(&self) -> &'static str {
+        "RetryInterceptor"
+    }
+
+    fn read_before_execution(
+        &self,
+        context: &BeforeSerializationInterceptorContextRef<'_>,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let input = context.input();
+        let body = input
+            .downcast_ref::<PutObjectInput>()
+            .and_then(PutObjectInput::content_length)
+            .or_else(|| {
+                input
+                    .downcast_ref::<UploadPartInput>()
+                    .and_then(UploadPartInput::content_length)
+            })
+            .and_then(|len| u64::try_from(len).ok())
+            .unwrap_or(0);
+        let timeout = self.timeout(body);
+        let timeouts = TimeoutConfig::builder().operation_timeout(timeout).build();
+        config.interceptor_state().store_put(timeouts);
+        config.interceptor_state().store_put(Progress {
+            operation: Operation {
+                class: RequestClass::NotIdempotent,
+                deadline: Instant::now().checked_add(timeout),
+                refreshed: false,
+                redirected: false,
+            },
+            bucket: String::new(),
+            region: String::new(),
+            identities: 0,
+        });
+        Ok(())
+    }
+
+    fn modify_before_retry_loop(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let headers = context.request().headers();
+        let has_condition = headers.contains_key("if-match") || headers.contains_key("if-none-match");
+        let operation = config.load::<Metadata>().map_or("", Metadata::name);
+        let class = RequestClass::of(operation, has_condition);
+        let bucket = config
+            .load::<EndpointResolverParams>()
+            .and_then(|params| params.get::<Params>()?.bucket())
+            .unwrap_or_default()
+            .to_owned();
+        if let Some(progress) = config.get_mut_from_interceptor_state::<Progress>() {
+            progress.operation.class = class;
+            progress.bucket = bucket;
+        }
+        Ok(())
+    }
+
+    fn read_before_attempt(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let bucket = config.load::<Progress>().map(|progress| progress.bucket.clone());
+        let known = bucket.and_then(|bucket| self.regions.of(&bucket));
+        let mut sent_to = String::new();
+        if let Some(params) = config.get_mut_from_interceptor_state::<EndpointResolverParams>()
+            && let Some(params) = params.get_mut::<Params>()
+        {
+            if let Some(region) = known {
+                *params = with_region(params, &region)?;
+            }
+            params.region().unwrap_or_default().clone_into(&mut sent_to);
+        }
+        if let Some(progress) = config.get_mut_from_interceptor_state::<Progress>() {
+            progress.region = sent_to;
+            progress.identities = self.identities.generation();
+        }
+        Ok(())
+    }
+
+    fn modify_before_transmit(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        context.request_mut().add_extension(Paced(self.policy.clone()));
+        Ok(())
+    }
+
+    fn modify_before_attempt_completion(
+        &self,
+        context: &mut FinalizerInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let now = Instant::now();
+        let attempts = config
+            .load::<RequestAttempts>()
+            .map_or(1, RequestAttempts::attempts);
+        let error = match context.output_or_error() {
+            None | Some(Ok(_)) => {
+                self.policy.succeeded(now);
+                return Ok(());
+            }
+            Some(Err(error)) => error,
+        };
+        let Some(progress) = config.get_mut_from_interceptor_state::<Progress>() else {
+            return Ok(());
+        };
+        let response = context.response();
+        let Some(what) = failure::of_attempt(error, response) else {
+            // The operation as a whole timed out, or it never came to a request.
+            return Ok(());
+        };
+        let action = table::find(&what).action(progress.operation.class);
+        let attempt = Attempt {
+            number: attempts,
+            can_repair: self.repair(action, progress, response),
+            retry_after: response
+                .and_then(|response| response.headers().get("retry-after"))
+                .and_then(|value| backoff::retry_after(value, SystemTime::now())),
+            failure: what,
+        };
+        let decision = self
+            .policy
+            .failed(now, &progress.operation, &attempt, rand::random());
+        progress.operation.refreshed |= decision.action == Action::RefreshCredentials;
+        progress.operation.redirected |= decision.action == Action::ChangeRegion;
+        if let Next::Again(delay) = decision.next {
+            let Failure {
+                status,
+                code,
+                transport,
+            } = &attempt.failure;
+            tracing::debug!(
+                status,
+                code,
+                ?transport,
+                ?delay,
+                "attempt {attempts} failed and is repeated"
+            );
+        }
+        let verdict = Verdict { attempts, decision };
+        match context.response_mut() {
+            Some(response) => response.add_extension(verdict),
+            None => {
+                if let Some(Err(error)) = context.output_or_error_mut() {
+                    wrap(error, verdict);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Puts the verdict around an error.
+fn wrap(error: &mut OrchestratorError<Error>, verdict: Verdict) {
+    let bare = std::mem::replace(error, OrchestratorError::other("the attempt failed"));
+    let source = Box::new(bare);
+    *error = OrchestratorError::connector(ConnectorError::other(Attempted { verdict, source }.into(), None));
+}
+
+/// Tells the SDK what was decided.
+#[derive(Debug)]
+pub(crate) struct VerdictClassifier;
+
+impl ClassifyRetry for VerdictClassifier {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        if let Some(response) = context.response() {
+            // Before there is a verdict, the SDK asks whether the connection is to be kept; its own
+            // classifiers answer that.
+            return response
+                .extension::<Verdict>()
+                .map_or(RetryAction::NoActionIndicated, Verdict::retry_action);
+        }
+        match context.output_or_error() {
+            Some(Err(error)) => find_attempted(error).map_or(RetryAction::RetryForbidden, |attempted| {
+                attempted.verdict.retry_action()
+            }),
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "VerdictClassifier"
+    }
+
+    fn priority(&self) -> RetryClassifierPriority {
+        RetryClassifierPriority::run_after(RetryClassifierPriority::run_after(
+            RetryClassifierPriority::transient_error_classifier(),
+        ))
+    }
+}
+
+fn find_attempted<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Attempted> {
+    crate::error::chain(error).find_map(|link| link.downcast_ref::<Attempted>())
+}

@@ -1,0 +1,353 @@
+//! [`Settings`]: the configuration, typed and validated.
+
+use std::fmt;
+use std::time::Duration;
+
+use plugin_api::{Config, ConfigOption, Error, ErrorKind, Result};
+
+use crate::entropy::Entropy;
+use crate::options;
+
+/// The smallest part that S3 takes, but for the last.
+pub(crate) const MIN_PART_SIZE: u64 = 5 << 20;
+
+/// The largest part that S3 takes, and the largest object that one request writes or copies.
+pub(crate) const MAX_PART_SIZE: u64 = 5 << 30;
+
+/// The range of the read buffer.
+const READ_BUFFER: std::ops::RangeInclusive<u64> = 64 << 10..=4 << 20;
+
+/// The configuration, typed and validated. File systems with equal settings share a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
+pub(crate) struct Settings {
+    /// Static keys, or none for the AWS default chain.
+    pub(crate) keys: Option<StaticKeys>,
+    /// As configured; [`None`] is resolved when the client is made.
+    pub(crate) region: Option<String>,
+    /// The URL of a custom endpoint.
+    pub(crate) endpoint: Option<String>,
+    pub(crate) path_style: bool,
+    /// Whether payloads are sent unsigned: they are protected by TLS, or never leave the machine.
+    pub(crate) unsigned_payload: bool,
+    pub(crate) upload_part_size: u64,
+    pub(crate) upload_concurrency: usize,
+    /// Objects above this size are copied in parts.
+    pub(crate) copy_threshold: u64,
+    /// Whether `mkdirs` stores an object for each directory.
+    pub(crate) directory_markers: bool,
+    pub(crate) rename_directories: bool,
+    /// Requests that all bulk copies have open at a time; `None` if there are no bulk copies.
+    pub(crate) bulk_copy_concurrency: Option<usize>,
+    /// What is replaced in the paths of new files.
+    pub(crate) entropy: Option<Entropy>,
+    pub(crate) read_buffer_size: usize,
+    /// Bytes that one stream may fetch ahead; 0 for none.
+    pub(crate) read_prefetch_max: u64,
+    pub(crate) read_verify_checksum: bool,
+    pub(crate) memory_budget: u64,
+    /// Whether the budget was configured, and not only defaulted.
+    pub(crate) memory_budget_explicit: bool,
+    pub(crate) max_retries: u32,
+    pub(crate) retry_base_delay: Duration,
+    pub(crate) retry_throttle_base_delay: Duration,
+    pub(crate) retry_max_backoff: Duration,
+    /// For one request with all its repetitions.
+    pub(crate) operation_timeout: Duration,
+    pub(crate) connection_timeout: Duration,
+    pub(crate) socket_timeout: Duration,
+    pub(crate) connection_max: usize,
+    pub(crate) connection_max_idle_time: Duration,
+}
+
+/// A static key pair. `Debug` shows nothing of it.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct StaticKeys {
+    pub(crate) access_key: String,
+    pub(crate) secret_key: String,
+    pub(crate) session_token: Option<String>,
+}
+
+impl fmt::Debug for StaticKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<redacted>")
+    }
+}
+
+impl Settings {
+    /// Reads and validates the options.
+    pub(crate) fn read(config: &Config) -> Result<Self> {
+        let endpoint = endpoint(config)?;
+        let retry_base_delay = duration(config, &options::RETRY_BASE_DELAY)?;
+        let retry_max_backoff = positive_duration(config, &options::RETRY_MAX_BACKOFF)?;
+        if retry_base_delay > retry_max_backoff {
+            let option = &options::RETRY_BASE_DELAY;
+            let value = config.text(option).unwrap_or_default();
+            return Err(option.invalid(value, "it must not exceed 's3.retry.max-backoff'"));
+        }
+        let retry_throttle_base_delay = throttle_base_delay(config, retry_max_backoff)?;
+        let memory_budget = config.bytes(&options::MEMORY_BUDGET)?.unwrap_or_default();
+        if memory_budget == 0 {
+            return Err(options::MEMORY_BUDGET.invalid("0", "must be positive, but was 0"));
+        }
+        Ok(Self {
+            keys: static_keys(config)?,
+            region: config.text(&options::REGION).map(str::to_owned),
+            unsigned_payload: endpoint.as_deref().is_none_or(payload_is_protected),
+            endpoint,
+            path_style: config.bool(&options::PATH_STYLE_ACCESS)?.unwrap_or(false),
+            upload_part_size: part_size(config, &options::UPLOAD_PART_SIZE)?,
+            upload_concurrency: positive(config, &options::UPLOAD_CONCURRENCY)?.unwrap_or_else(processors),
+            copy_threshold: part_size(config, &options::COPY_THRESHOLD)?,
+            directory_markers: config.bool(&options::DIRECTORY_MARKERS)?.unwrap_or(false),
+            rename_directories: config.bool(&options::RENAME_DIRECTORIES)?.unwrap_or(false),
+            bulk_copy_concurrency: bulk_copy_concurrency(config)?,
+            entropy: Entropy::read(config)?,
+            read_buffer_size: read_buffer_size(config)?,
+            read_prefetch_max: read_prefetch_max(config)?,
+            read_verify_checksum: config.bool(&options::READ_VERIFY_CHECKSUM)?.unwrap_or(true),
+            memory_budget,
+            memory_budget_explicit: config
+                .text(&ConfigOption::new(
+                    options::MEMORY_BUDGET.key,
+                    options::MEMORY_BUDGET.value_type,
+                ))
+                .is_some(),
+            max_retries: max_retries(config)?,
+            retry_base_delay,
+            retry_throttle_base_delay,
+            retry_max_backoff,
+            operation_timeout: positive_duration(config, &options::OPERATION_TIMEOUT)?,
+            connection_timeout: positive_duration(config, &options::CONNECTION_TIMEOUT)?,
+            socket_timeout: positive_duration(config, &options::SOCKET_TIMEOUT)?,
+            connection_max: positive(config, &options::CONNECTION_MAX)?.unwrap_or(50),
+            connection_max_idle_time: positive_duration(config, &options::CONNECTION_MAX_IDLE_TIME)?,
+        })
+    }
+}
+
+/// The number of processors that this process may use.
+pub(crate) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// The number of runtime threads, which belongs to the factory and not to a client.
+pub(crate) fn runtime_threads(config: &Config) -> Result<usize> {
+    let option = &options::RUNTIME_THREADS;
+    let threads = positive(config, option)?.unwrap_or_else(|| processors().min(4));
+    if threads > 1024 {
+        return Err(option.invalid(&threads.to_string(), "it must not exceed 1024"));
+    }
+    Ok(threads)
+}
+
+fn static_keys(config: &Config) -> Result<Option<StaticKeys>> {
+    let access_key = config.text(&options::ACCESS_KEY);
+    let secret_key = config.text(&options::SECRET_KEY);
+    let session_token = config.text(&options::SESSION_TOKEN);
+    match (access_key, secret_key) {
+        (Some(access_key), Some(secret_key)) => Ok(Some(StaticKeys {
+            access_key: access_key.to_owned(),
+            secret_key: secret_key.to_owned(),
+            session_token: session_token.map(str::to_owned),
+        })),
+        (None, None) if session_token.is_none() => Ok(None),
+        (access_key, _) => {
+            let missing = match access_key {
+                Some(_) => &options::SECRET_KEY,
+                None => &options::ACCESS_KEY,
+            };
+            Err(Error::new(
+                ErrorKind::InvalidConfig,
+                format!(
+                    "'s3.access-key' and 's3.secret-key' must be set together, but '{}' is missing",
+                    missing.key
+                ),
+            )
+            .with_remedy(format!(
+                "set '{}', or neither of them to use the AWS default chain",
+                missing.key
+            )))
+        }
+    }
+}
+
+/// The endpoint without trailing slashes; a bare `host:port` is taken as HTTPS, as Hadoop does.
+fn endpoint(config: &Config) -> Result<Option<String>> {
+    let option = &options::ENDPOINT;
+    let Some(text) = config.text(option) else {
+        return Ok(None);
+    };
+    let url = if text.contains("://") {
+        text.to_owned()
+    } else {
+        format!("https://{text}")
+    };
+    let parsed: http::Uri = url
+        .parse()
+        .map_err(|_| option.invalid(&without_user_info(text), "it is not a URL"))?;
+    if !matches!(parsed.scheme_str(), Some("http" | "https")) {
+        return Err(option.invalid(&without_user_info(text), "its scheme must be http or https"));
+    }
+    if parsed.host().is_none_or(str::is_empty) {
+        return Err(option.invalid(&without_user_info(text), "it names no host"));
+    }
+    if parsed
+        .authority()
+        .is_some_and(|authority| authority.as_str().contains('@'))
+    {
+        return Err(option.invalid(
+            &without_user_info(text),
+            "it must not hold a user name or password",
+        ));
+    }
+    if parsed.query().is_some() {
+        return Err(option.invalid(&without_user_info(text), "it must not have a query"));
+    }
+    Ok(Some(url.trim_end_matches('/').to_owned()))
+}
+
+/// Hides what may be a password in a URL that is about to be shown.
+fn without_user_info(url: &str) -> String {
+    match url.rsplit_once('@') {
+        Some((_, host)) => format!("<redacted>@{host}"),
+        None => url.to_owned(),
+    }
+}
+
+/// Whether nobody between us and the endpoint can change a payload: TLS, or the same machine.
+fn payload_is_protected(endpoint: &str) -> bool {
+    let Ok(uri) = endpoint.parse::<http::Uri>() else {
+        return false;
+    };
+    if uri.scheme_str() == Some("https") {
+        return true;
+    }
+    let host = uri.host().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || address
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+fn part_size(config: &Config, option: &ConfigOption) -> Result<u64> {
+    let size = config.bytes(option)?.unwrap_or(MIN_PART_SIZE);
+    let small_allowed = config.bool(&options::ALLOW_SMALL_PARTS)?.unwrap_or(false);
+    if size == 0 || (size < MIN_PART_SIZE && !small_allowed) {
+        return Err(option.invalid(
+            &size.to_string(),
+            &format!("must be at least 5MB ({MIN_PART_SIZE} bytes), but was {size} bytes"),
+        ));
+    }
+    if size > MAX_PART_SIZE {
+        return Err(option.invalid(
+            &size.to_string(),
+            &format!("must not exceed 5GB ({MAX_PART_SIZE} bytes), but was {size} bytes"),
+        ));
+    }
+    Ok(size)
+}
+
+fn positive(config: &Config, option: &ConfigOption) -> Result<Option<usize>> {
+    let Some(number) = config.integer(option)? else {
+        return Ok(None);
+    };
+    match usize::try_from(number) {
+        // A semaphore's range ends here, and nobody has more.
+        Ok(number) if (1..=1 << 20).contains(&number) => Ok(Some(number)),
+        Ok(number) if number > 0 => Err(option.invalid(&number.to_string(), "must not exceed 1048576")),
+        _ => Err(option.invalid(
+            &number.to_string(),
+            &format!("must be positive, but was {number}"),
+        )),
+    }
+}
+
+fn max_retries(config: &Config) -> Result<u32> {
+    let option = &options::MAX_RETRIES;
+    let number = config.integer(option)?.unwrap_or(3);
+    u32::try_from(number)
+        .ok()
+        .filter(|&retries| retries < u32::MAX)
+        .ok_or_else(|| {
+            option.invalid(
+                &number.to_string(),
+                &format!("must not be negative or huge, but was {number}"),
+            )
+        })
+}
+
+fn duration(config: &Config, option: &ConfigOption) -> Result<Duration> {
+    Ok(config.duration(option)?.unwrap_or_default())
+}
+
+fn positive_duration(config: &Config, option: &ConfigOption) -> Result<Duration> {
+    let span = duration(config, option)?;
+    if span.is_zero() {
+        let value = config.text(option).unwrap_or_default();
+        return Err(option.invalid(value, &format!("must be positive, but was {value}")));
+    }
+    Ok(span)
+}
+
+/// A default that exceeds the configured maximum is no mistake of the user's.
+fn throttle_base_delay(config: &Config, max_backoff: Duration) -> Result<Duration> {
+    let option = &options::RETRY_THROTTLE_BASE_DELAY;
+    let delay = duration(config, option)?;
+    let configured = config.text(&ConfigOption::new(option.key, option.value_type));
+    match configured {
+        Some(value) if delay > max_backoff => {
+            Err(option.invalid(value, "it must not exceed 's3.retry.max-backoff'"))
+        }
+        _ => Ok(delay.min(max_backoff)),
+    }
+}
+
+/// The requests that bulk copies have open at a time, which is no use beyond the connections.
+fn bulk_copy_concurrency(config: &Config) -> Result<Option<usize>> {
+    if !config.bool(&options::BULK_COPY_ENABLED)?.unwrap_or(true) {
+        return Ok(None);
+    }
+    let option = &options::BULK_COPY_MAX_CONCURRENT;
+    let wanted = positive(config, option)?.unwrap_or(16);
+    let connections = positive(config, &options::CONNECTION_MAX)?.unwrap_or(50);
+    if wanted > connections {
+        tracing::warn!(
+            "'{}' is {wanted}, which is more than the {connections} connections of '{}'; {connections} are used",
+            option.key,
+            options::CONNECTION_MAX.key
+        );
+    }
+    Ok(Some(wanted.min(connections)))
+}
+
+fn read_buffer_size(config: &Config) -> Result<usize> {
+    let option = &options::READ_BUFFER_SIZE;
+    let size = config.bytes(option)?.unwrap_or(*READ_BUFFER.start());
+    let clamped = size.clamp(*READ_BUFFER.start(), *READ_BUFFER.end());
+    if size != clamped {
+        tracing::warn!(
+            "'{}' is {size} bytes, which is outside of {}; {clamped} bytes are used",
+            option.key,
+            option.range
+        );
+    }
+    Ok(clamped as usize)
+}
+
+fn read_prefetch_max(config: &Config) -> Result<u64> {
+    const LEAST: u64 = 1 << 20;
+    let option = &options::READ_PREFETCH_MAX;
+    let size = config.bytes(option)?.unwrap_or_default();
+    if (1..LEAST).contains(&size) {
+        return Err(option.invalid(
+            &size.to_string(),
+            &format!("must be 0 or at least 1MB ({LEAST} bytes), but was {size} bytes"),
+        ));
+    }
+    Ok(size)
+}
+
+#[cfg(test)]
+mod tests;

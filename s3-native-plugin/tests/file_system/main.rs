@@ -1,0 +1,9 @@
+//! The file system of the plugin against the embedded server, through the public traits.
+
+mod environment;
+mod errors;
+mod factory;
+mod fixture;
+mod input_stream;
+mod keys;
+mod verbs;
