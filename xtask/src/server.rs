@@ -1,0 +1,122 @@
+//! [`Server`]: the embedded S3 server as a child process.
+
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+use anyhow::{Context as _, Result, bail};
+
+/// Ends a child process when it goes out of scope, whatever the reason.
+#[derive(Debug)]
+pub(crate) struct KillOnDrop(pub(crate) Child);
+
+impl Drop for KillOnDrop {
+    fn drop(&mut self) {
+        // Both fail only if the process has ended and been waited for already.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// The bucket that the demo works in.
+pub(crate) const BUCKET: &str = "demo";
+const ACCESS_KEY: &str = "demo";
+const SECRET_KEY: &str = "demo-secret";
+const REGION: &str = "us-east-1";
+
+/// A running server. It ends with this value, and also when this process is killed: its standard
+/// input closes then.
+#[derive(Debug)]
+pub(crate) struct Server {
+    endpoint: String,
+    _process: KillOnDrop,
+}
+
+impl Server {
+    /// Starts the server on a free port and waits until it listens.
+    pub(crate) fn start(testkit: &Path) -> Result<Self> {
+        let child = Command::new(testkit)
+            .args(["serve", "--port", "0", "--bucket", BUCKET, "--exit-with-stdin"])
+            .args([
+                "--access-key",
+                ACCESS_KEY,
+                "--secret-key",
+                SECRET_KEY,
+                "--region",
+                REGION,
+            ])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot run {}", testkit.display()))?;
+        let mut process = KillOnDrop(child);
+        let stdout = process
+            .0
+            .stdout
+            .take()
+            .context("the server has no standard output")?;
+        let mut lines = BufReader::new(stdout);
+        let mut line = String::new();
+        loop {
+            line.clear();
+            if lines
+                .read_line(&mut line)
+                .context("cannot read what the server says")?
+                == 0
+            {
+                bail!("the server ended before it listened: {}", process.0.wait()?);
+            }
+            if let Some(endpoint) = endpoint(&line) {
+                // Keeps the pipe open and empty for as long as the server lives.
+                thread::spawn(move || io::copy(&mut lines, &mut io::sink()));
+                return Ok(Self {
+                    endpoint,
+                    _process: process,
+                });
+            }
+        }
+    }
+
+    /// Its URL.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// The configuration with which the plugin reaches it.
+    pub(crate) fn config(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("s3.endpoint", self.endpoint.clone()),
+            ("s3.access-key", ACCESS_KEY.to_owned()),
+            ("s3.secret-key", SECRET_KEY.to_owned()),
+            ("s3.region", REGION.to_owned()),
+            ("s3.path-style-access", "true".to_owned()),
+        ]
+    }
+}
+
+fn endpoint(line: &str) -> Option<String> {
+    let url = line.split_once("listening on ")?.1;
+    url.split_whitespace()
+        .next()
+        .filter(|url| url.starts_with("http"))
+        .map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_endpoint_is_read_from_the_line_that_announces_it() {
+        let found = endpoint("listening on http://127.0.0.1:4711\n");
+        assert_eq!(found.as_deref(), Some("http://127.0.0.1:4711"));
+        assert_eq!(endpoint("starting\n"), None);
+    }
+
+    #[test]
+    fn a_server_that_ends_at_once_is_an_error() {
+        let error = Server::start(Path::new("/bin/true")).unwrap_err();
+        assert!(error.to_string().contains("before it listened"), "{error}");
+    }
+}
