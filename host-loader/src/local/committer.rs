@@ -137,6 +137,9 @@ impl Shared {
         let temp = kept(path).map_err(|error| self.failed(&error))?;
         match publish(temp, &self.state.target_path()?, self.state.mode) {
             Ok(()) => Ok(()),
+            // Another committer of the same state found the lock taken, published a copy, and deleted
+            // the file before this one had moved it.
+            Err(PublishError::Io(error)) if says_nothing_there(&error) => self.expect_committed(),
             Err(PublishError::Io(error)) => Err(self.failed(&error)),
             Err(PublishError::Exists) => {
                 self.expect_ours()?;
@@ -232,5 +235,39 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if !says_nothing_there(&error) => Err(error),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use plugin_api::{Location, WriteMode};
+
+    use super::*;
+
+    /// The moment between a look at the in-progress file and its move, which no caller can hit.
+    #[test]
+    fn a_file_that_another_committer_published_meanwhile_is_a_success_and_a_lost_one_is_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("file");
+        let content = b"what the state covers";
+        let shared = Shared {
+            state: State {
+                target: Location::parse(&format!("file://{}", target.display())).unwrap(),
+                temp_name: ".file.inprogress.x".to_owned(),
+                len: content.len() as u64,
+                checksum: crc32c::crc32c(content),
+                mode: WriteMode::Overwrite,
+            },
+            file: None,
+            committed: AtomicBool::new(false),
+        };
+        let temp = shared.state.temp_path().unwrap();
+        let lost = shared.publish(&temp).unwrap_err();
+        assert_eq!(lost.kind(), ErrorKind::UploadGone);
+        fs::write(&target, content).unwrap();
+        shared.publish(&temp).unwrap();
+        fs::write(&target, b"what another one wrote").unwrap();
+        let foreign = shared.publish(&temp).unwrap_err();
+        assert_eq!(foreign.kind(), ErrorKind::Conflict);
     }
 }
