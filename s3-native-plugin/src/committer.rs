@@ -75,10 +75,13 @@ impl S3Committer {
         self.keep_upload();
         let may_be_published = self.is_recovered || progress.was_tried;
         progress.was_tried = true;
-        if self.state.has_upload() {
+        if self.state.has_upload() && self.state.len() > 0 {
             self.publish_parts(operation, &mut progress.tail).await?;
         } else {
             self.publish_whole(operation, may_be_published).await?;
+            if self.state.has_upload() {
+                self.upload().abort().await?;
+            }
         }
         progress.is_published = true;
         Ok(())
@@ -99,8 +102,12 @@ impl S3Committer {
     }
 
     async fn publish_parts(&self, operation: &'static str, stored_tail: &mut Option<Part>) -> Result<()> {
-        let upload = Upload::resumed(&self.target, &self.state.upload_id, &self.state.parts);
+        let upload = self.upload();
         let mut parts = self.state.parts.clone();
+        // Completing an upload again is a success whatever its parts, and there is no nonce to tell by.
+        if self.state.nonce.is_none() && !self.is_open(operation, &upload).await? {
+            return self.find_published(operation, &upload).await;
+        }
         if !self.state.tail.is_empty() {
             let tail = match stored_tail {
                 Some(tail) => tail.clone(),
@@ -121,22 +128,27 @@ impl S3Committer {
     async fn store_tail(&self, operation: &'static str, upload: &Upload) -> Result<Part> {
         let listed = upload.list_parts(operation).await?;
         upload.verify(operation, &self.state.parts, &listed)?;
-        let number = multipart::number_after(&self.state.parts, &listed);
+        let number = upload.number_after(&self.state.parts, &listed);
         upload.put_part(number, self.state.tail.clone()).await
+    }
+
+    fn upload(&self) -> Arc<Upload> {
+        let state = &self.state;
+        Upload::resumed(&self.target, &state.upload_id, state.begun, &state.parts)
+    }
+
+    /// Whether the upload is there, with the parts of the state.
+    async fn is_open(&self, operation: &'static str, upload: &Upload) -> Result<bool> {
+        match upload.list_parts(operation).await {
+            Ok(listed) => upload.verify(operation, &self.state.parts, &listed).map(|()| true),
+            Err(error) if error.kind() == ErrorKind::UploadGone => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// The upload is gone: fine if it was completed with our content.
     async fn find_published(&self, operation: &'static str, upload: &Upload) -> Result<()> {
-        let mut parts = self.state.parts.clone();
-        parts.push(Part {
-            number: 0,
-            size: self.state.tail.len() as u64,
-            crc32c: crc32c::crc32c(&self.state.tail),
-            checksum_kept: false,
-            etag: String::new(),
-        });
-        let content = Content::of_parts(&parts);
-        match multipart::find(operation, &self.target, Some(&content)).await? {
+        match multipart::find(operation, &self.target, Some(&self.state.content())).await? {
             Found::Ours(_) => Ok(()),
             found => Err(multipart::gone(operation, upload, &found)),
         }

@@ -12,7 +12,7 @@ use plugin_api::{Error, ErrorKind, FileStatus, Location, Result, WriteMode};
 
 use crate::bucket::Bucket;
 use crate::error::s3_error;
-use crate::multipart_upload::{self as multipart, Found, MAX_PARTS, Nonce, Target, Upload};
+use crate::multipart_upload::{self as multipart, Found, Nonce, Target, Upload};
 
 /// Large enough to be few, small enough to run at the same time.
 const COPY_PART: u64 = 512 << 20;
@@ -106,7 +106,7 @@ async fn fill(operation: &'static str, source: &FileStatus, upload: &Upload) -> 
         .settings
         .copy_threshold
         .min(COPY_PART)
-        .max(source.len.div_ceil(u64::from(MAX_PARTS)));
+        .max(source.len.div_ceil(u64::from(bucket.settings.upload_max_parts)));
     let from = copy_source(&source.location);
     let copies = (0..source.len.div_ceil(part_size)).map(|index| {
         let (start, end) = (index * part_size, ((index + 1) * part_size).min(source.len));

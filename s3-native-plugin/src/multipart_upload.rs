@@ -8,6 +8,7 @@ use bytes::Bytes;
 use plugin_api::{Error, ErrorKind, FileStatus, Result};
 use tokio::task::{JoinError, JoinSet};
 
+pub(crate) mod etag;
 mod identity;
 mod part_buffer;
 mod part_plan;
@@ -18,11 +19,11 @@ mod upload;
 
 pub(crate) use identity::{Content, Found, find};
 use part_buffer::PartBuffer;
-pub(crate) use part_plan::{MAX_PARTS, PartPlan, check_object_size};
+pub(crate) use part_plan::{MAX_OBJECT_SIZE, MAX_PARTS, PartPlan, check_object_size};
 pub(crate) use publish::{complete, is_error_in_200, may_have_taken_effect, pause, put};
 pub(crate) use refusal::{gone, taken, upload_gone};
 pub(crate) use target::{Nonce, Target};
-pub(crate) use upload::{Part, Upload, UploadGuard, abort, number_after};
+pub(crate) use upload::{ListedPart, Part, Upload, UploadGuard, abort};
 
 /// Collects bytes and uploads them in parts; an upload is begun when the first part is full.
 ///

@@ -50,6 +50,25 @@ pub const UPLOAD_PART_SIZE: ConfigOption = ConfigOption::new("s3.upload.min.part
     .range("5 MiB to 5 GiB")
     .describe("Smallest part of a multipart upload; the size grows with the number of parts.");
 
+/// Whether all parts of an upload but the last have the same size.
+pub const EQUAL_PARTS: ConfigOption = ConfigOption::new("s3.upload.equal-parts", ValueType::Bool)
+    .default("false")
+    .describe(
+        "Give all parts of an upload but the last the same size, as Cloudflare R2 and some other stores \
+         demand: 's3.upload.min.part.size', which must not exceed 1 GiB then. A file can have 's3.upload.max.parts' \
+         of them, 48.8 GiB with the defaults; a recovery skips up to 128 part numbers. The state of a \
+         recoverable stream holds up to a part.",
+    );
+
+/// Parts that the store allows one upload to have.
+pub const MAX_PARTS: ConfigOption = ConfigOption::new("s3.upload.max.parts", ValueType::Integer)
+    .default("10000")
+    .range("1 to 10000")
+    .describe(
+        "Parts that the store allows one upload to have: 10,000 on Amazon S3, fewer on some others. With fewer \
+         the parts grow faster.",
+    );
+
 /// Parts of one stream that are uploaded at a time.
 pub const UPLOAD_CONCURRENCY: ConfigOption =
     ConfigOption::new("s3.upload.max.concurrent.uploads", ValueType::Integer)
@@ -251,6 +270,8 @@ pub const OPTIONS: &[ConfigOption] = &[
     ENDPOINT,
     PATH_STYLE_ACCESS,
     UPLOAD_PART_SIZE,
+    EQUAL_PARTS,
+    MAX_PARTS,
     UPLOAD_CONCURRENCY,
     ALLOW_SMALL_PARTS,
     COPY_THRESHOLD,

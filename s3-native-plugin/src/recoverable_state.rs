@@ -7,18 +7,19 @@
 //! |---|---|---|
 //! | magic | 4 bytes | `FSR2` |
 //! | version | `u16` | 2 |
-//! | flags | `u16` | bit 0: the commit may replace a file; the others are 0 |
-//! | nonce | 16 bytes | what the object's metadata holds in hexadecimal |
+//! | flags | `u16` | bit 0: the commit may replace a file; bit 1: all parts but the last have the same size; bit 2: another writer has begun the upload, without a nonce; the others are 0 |
+//! | nonce | 16 bytes | what the object's metadata holds in hexadecimal; 0 with bit 2 |
 //! | bucket, endpoint, key | text | the endpoint is "" for Amazon S3 |
 //! | upload id | text | "" if no upload was begun |
 //! | media type | text | "" for the store's default |
 //! | part size | `u64` | of the first part; see [`PartPlan`](crate::multipart_upload::PartPlan) |
+//! | begun | `u64` | when the upload was begun, in milliseconds since 1970; 0 if there is none, or it is not known |
 //! | total length | `u64` | parts and tail together |
 //! | number of parts | `u32` | |
 //! | … number | `u32` | ascending |
 //! | … size | `u64` | |
 //! | … CRC32C | `u32` | |
-//! | … flags | `u8` | bit 0: the store keeps the checksum, so `Complete` must name it |
+//! | … flags | `u8` | bit 0: the store keeps the checksum, so `Complete` must name it; bit 1: the checksum is not known, and 0 here |
 //! | … entity tag | text | as the store wrote it |
 //! | tail length | `u32` | |
 //! | tail CRC32C | `u32` | |
@@ -31,9 +32,15 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use plugin_api::{Error, ErrorKind, Recoverable, Result, WriteMode};
 
-use crate::multipart_upload::{MAX_PARTS, Nonce, Part};
+use crate::multipart_upload::{Content, MAX_PARTS, Nonce, Part, PartPlan, etag};
+pub(crate) use old::{OldPart, OldState, SideObject};
 use wire::Reader;
 
+use crate::settings::Settings;
+
+mod flink_native;
+mod hadoop;
+mod old;
 mod wire;
 
 /// The version that this plugin writes.
@@ -41,7 +48,10 @@ pub(crate) const VERSION: u32 = 2;
 
 const MAGIC: [u8; 4] = *b"FSR2";
 const FLAG_OVERWRITE: u16 = 1;
+const FLAG_EQUAL_PARTS: u16 = 2;
+const FLAG_ANOTHERS_UPLOAD: u16 = 4;
 const PART_FLAG_CHECKSUM_KEPT: u8 = 1;
+const PART_FLAG_CHECKSUM_UNKNOWN: u8 = 2;
 
 /// What a checkpoint keeps of an unfinished file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,10 +61,14 @@ pub(crate) struct RecoverableState {
     pub(crate) key: String,
     /// "" if no upload was begun: then there are no parts.
     pub(crate) upload_id: String,
-    pub(crate) nonce: Nonce,
+    /// [`None`] if another writer has begun the upload.
+    pub(crate) nonce: Option<Nonce>,
     pub(crate) mode: WriteMode,
     pub(crate) content_type: String,
     pub(crate) part_size: u64,
+    pub(crate) equal_parts: bool,
+    /// When the upload was begun, in milliseconds since 1970; 0 if there is none, or it is not known.
+    pub(crate) begun: u64,
     /// Ascending by number.
     pub(crate) parts: Vec<Part>,
     /// The bytes behind the last part.
@@ -76,6 +90,40 @@ impl RecoverableState {
         !self.upload_id.is_empty()
     }
 
+    /// How large the parts are.
+    pub(crate) fn plan(&self, settings: &Settings) -> PartPlan {
+        PartPlan::resumed(settings, self.part_size, self.equal_parts)
+    }
+
+    /// What a commit of exactly this state publishes, if it has an upload.
+    pub(crate) fn content(&self) -> Content {
+        let mut parts = self.parts.clone();
+        if !self.tail.is_empty() {
+            parts.push(Part {
+                number: 0,
+                size: self.tail.len() as u64,
+                crc32c: Some(crc32c::crc32c(&self.tail)),
+                checksum_kept: false,
+                etag: etag::of_content(&self.tail),
+            });
+        }
+        Content::of_parts(&parts)
+    }
+
+    fn flags(&self) -> u16 {
+        let mut flags = 0;
+        for (is_set, flag) in [
+            (self.mode == WriteMode::Overwrite, FLAG_OVERWRITE),
+            (self.equal_parts, FLAG_EQUAL_PARTS),
+            (self.nonce.is_none(), FLAG_ANOTHERS_UPLOAD),
+        ] {
+            if is_set {
+                flags |= flag;
+            }
+        }
+        flags
+    }
+
     /// The serialized form.
     pub(crate) fn encode(&self) -> Recoverable {
         self.encode_with_tail(&self.tail)
@@ -93,28 +141,26 @@ impl RecoverableState {
             &self.content_type,
         ];
         let lengths: usize = texts.iter().map(|text| 4 + text.len()).sum();
-        let mut out = BytesMut::with_capacity(64 + lengths + self.parts.len() * 21 + etags + tail.len());
+        let mut out = BytesMut::with_capacity(72 + lengths + self.parts.len() * 21 + etags + tail.len());
         out.put_slice(&MAGIC);
         out.put_u16_le(VERSION as u16);
-        out.put_u16_le(match self.mode {
-            WriteMode::Overwrite => FLAG_OVERWRITE,
-            WriteMode::NoOverwrite => 0,
-        });
-        out.put_slice(&self.nonce.to_bytes());
+        out.put_u16_le(self.flags());
+        out.put_slice(&self.nonce.map_or([0; 16], Nonce::to_bytes));
         for text in texts {
             put_text(&mut out, text);
         }
         out.put_u64_le(self.part_size);
+        out.put_u64_le(self.begun);
         out.put_u64_le(self.parts_len() + tail.len() as u64);
         out.put_u32_le(self.parts.len() as u32);
         for part in &self.parts {
             out.put_u32_le(part.number);
             out.put_u64_le(part.size);
-            out.put_u32_le(part.crc32c);
-            out.put_u8(if part.checksum_kept {
-                PART_FLAG_CHECKSUM_KEPT
-            } else {
-                0
+            out.put_u32_le(part.crc32c.unwrap_or(0));
+            out.put_u8(match part.crc32c {
+                None => PART_FLAG_CHECKSUM_UNKNOWN,
+                Some(_) if part.checksum_kept => PART_FLAG_CHECKSUM_KEPT,
+                Some(_) => 0,
             });
             put_text(&mut out, &part.etag);
         }
@@ -151,13 +197,18 @@ impl RecoverableState {
             return Err(other_version(version));
         }
         let flags = reader.u16()?;
-        if flags & !FLAG_OVERWRITE != 0 {
+        if flags & !(FLAG_OVERWRITE | FLAG_EQUAL_PARTS | FLAG_ANOTHERS_UPLOAD) != 0 {
             return Err(corrupt("it has unknown flags"));
         }
-        let nonce = Nonce::from_bytes(reader.array()?);
+        let nonce = match (reader.array()?, flags & FLAG_ANOTHERS_UPLOAD) {
+            (nonce, 0) => Some(Nonce::from_bytes(nonce)),
+            (nonce, _) if nonce == [0; 16] => None,
+            _ => return Err(corrupt("it has a nonce that its upload cannot have")),
+        };
         let (bucket, endpoint) = (reader.text()?, reader.text()?);
         let (key, upload_id, content_type) = (reader.text()?, reader.text()?, reader.text()?);
         let part_size = reader.u64()?;
+        let begun = reader.u64()?;
         let len = reader.u64()?;
         let parts = read_parts(&mut reader)?;
         let tail_len = reader.u32()?;
@@ -179,6 +230,8 @@ impl RecoverableState {
             },
             content_type,
             part_size,
+            equal_parts: flags & FLAG_EQUAL_PARTS != 0,
+            begun,
             parts,
             tail,
         };
@@ -202,6 +255,9 @@ impl RecoverableState {
         if !self.has_upload() && !self.parts.is_empty() {
             return Err(corrupt("it has parts but no upload"));
         }
+        if !self.has_upload() && (self.nonce.is_none() || self.begun != 0) {
+            return Err(corrupt("it tells of an upload that it does not have"));
+        }
         if self.key.is_empty() || self.bucket.is_empty() {
             return Err(corrupt("it names no file"));
         }
@@ -219,15 +275,18 @@ fn read_parts(reader: &mut Reader) -> Result<Vec<Part>> {
     }
     let mut parts: Vec<Part> = Vec::with_capacity(count as usize);
     for _ in 0..count {
+        let (number, size) = (reader.u32()?, reader.u64()?);
+        let (crc32c, checksum_kept) = match (reader.u32()?, reader.array::<1>()?) {
+            (crc32c, [0]) => (Some(crc32c), false),
+            (crc32c, [PART_FLAG_CHECKSUM_KEPT]) => (Some(crc32c), true),
+            (0, [PART_FLAG_CHECKSUM_UNKNOWN]) => (None, false),
+            _ => return Err(corrupt("a part has unknown flags")),
+        };
         let part = Part {
-            number: reader.u32()?,
-            size: reader.u64()?,
-            crc32c: reader.u32()?,
-            checksum_kept: match reader.array::<1>()? {
-                [0] => false,
-                [PART_FLAG_CHECKSUM_KEPT] => true,
-                _ => return Err(corrupt("a part has unknown flags")),
-            },
+            number,
+            size,
+            crc32c,
+            checksum_kept,
             etag: reader.text()?,
         };
         let before = parts.last().map_or(0, |part| part.number);
@@ -257,7 +316,7 @@ fn other_version(version: u32) -> Error {
     };
     Error::new(
         ErrorKind::Unsupported,
-        format!("the recoverable has format version {version}, this plugin reads version {VERSION}"),
+        format!("the recoverable has format version {version}, this plugin reads versions 1 and {VERSION}"),
     )
     .with_remedy(remedy)
 }

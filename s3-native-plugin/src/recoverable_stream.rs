@@ -1,7 +1,8 @@
 //! [`S3RecoverableStream`]: one unfinished file, whose state can be taken at any time.
 //!
 //! What is behind the last part travels inside the state, so there are no side objects. It stays
-//! below the smallest part that S3 takes: with larger parts, a longer tail is sent as a part early.
+//! below the smallest part that S3 takes: with larger parts, a longer tail is sent as a part early,
+//! unless all parts must have the same size.
 
 use std::sync::Arc;
 
@@ -58,10 +59,14 @@ impl S3RecoverableStream {
     /// The state that covers everything stored; without the tail.
     fn state(&mut self) -> RecoverableState {
         let parts = self.writer.parts();
-        let upload_id = match self.writer.upload() {
-            // An upload without a part holds nothing that a state would need.
-            Some(guard) if !parts.is_empty() => guard.upload().id.clone(),
-            _ => String::new(),
+        let is_anothers = self.target().nonce.is_none();
+        let (upload_id, begun) = match self.writer.upload() {
+            // An upload without a part holds nothing that a state would need, unless it was another
+            // writer's: whether that one has completed it must be told later.
+            Some(guard) if !parts.is_empty() || is_anothers => {
+                (guard.upload().id.clone(), guard.upload().begun)
+            }
+            _ => (String::new(), 0),
         };
         let target = self.writer.target();
         RecoverableState {
@@ -73,8 +78,19 @@ impl S3RecoverableStream {
             mode: target.mode,
             content_type: target.content_type.clone(),
             part_size: self.writer.plan().base(),
+            equal_parts: self.writer.plan().is_equal(),
+            begun,
             parts,
             tail: Bytes::new(),
+        }
+    }
+
+    /// What may travel inside a state: a part that is cut early would not have the size of the others.
+    fn longest_tail(&self) -> usize {
+        if self.writer.plan().is_equal() {
+            usize::MAX
+        } else {
+            LONGEST_TAIL
         }
     }
 
@@ -117,7 +133,8 @@ impl RecoverableStream for S3RecoverableStream {
         self.check_open("persist")?;
         let gate = Arc::clone(&self.target().bucket.gate);
         let _pass = gate.enter()?;
-        self.store(LONGEST_TAIL).await?;
+        let longest_tail = self.longest_tail();
+        self.store(longest_tail).await?;
         let state = self.state();
         if state.has_upload()
             && let Some(guard) = self.writer.upload()
@@ -136,7 +153,7 @@ impl RecoverableStream for S3RecoverableStream {
         let longest_tail = if self.writer.upload().is_some() {
             0
         } else {
-            LONGEST_TAIL
+            self.longest_tail()
         };
         self.store(longest_tail).await?;
         let mut state = self.state();

@@ -11,11 +11,13 @@ use crate::bucket::Bucket;
 use crate::committer::S3Committer;
 use crate::entropy;
 use crate::mkdirs;
-use crate::multipart_upload::{self as multipart, Found, MultipartUpload, PartPlan, Target, Upload};
+use crate::multipart_upload::{self as multipart, Content, Found, MultipartUpload, Target, Upload};
 use crate::output_stream;
-use crate::recoverable_state::RecoverableState;
+use crate::recoverable_state::{OldState, RecoverableState};
 use crate::recoverable_stream::S3RecoverableStream;
 
+mod old_committer;
+mod old_state;
 mod pending_uploads;
 
 /// Opens, recovers and gives up files that are published exactly once.
@@ -56,17 +58,21 @@ impl S3RecoverableWriter {
             ErrorKind::Conflict,
         );
         target.content_type.clone_from(&state.content_type);
+        let own_endpoint = self.bucket.settings.endpoint.as_deref().unwrap_or_default();
+        if state.endpoint != own_endpoint {
+            target.other_endpoint = Some(state.endpoint.clone());
+        }
         Arc::new(target)
     }
 
     fn upload(&self, state: &RecoverableState) -> Arc<Upload> {
-        Upload::resumed(&self.target(state), &state.upload_id, &state.parts)
+        Upload::resumed(&self.target(state), &state.upload_id, state.begun, &state.parts)
     }
 
     /// The engine where the state left it, but for the tail.
     async fn resume(&self, state: &RecoverableState) -> Result<MultipartUpload> {
         let target = self.target(state);
-        let writer = MultipartUpload::new(Arc::clone(&target), PartPlan::new(state.part_size, 0));
+        let writer = MultipartUpload::new(Arc::clone(&target), state.plan(&self.bucket.settings));
         if !state.has_upload() {
             // A state without an upload cannot be used up by a commit, so it is asked for.
             return match multipart::find("recover", &target, None).await {
@@ -77,23 +83,34 @@ impl S3RecoverableWriter {
                 _ => Ok(writer),
             };
         }
-        let upload = Upload::resumed(&target, &state.upload_id, &state.parts);
+        let upload = self.upload(state);
         let listed = match upload.list_parts("recover").await {
             Ok(listed) => listed,
             Err(error) if error.kind() == ErrorKind::UploadGone => {
-                let why = match multipart::find("recover", &target, None).await? {
-                    Found::Ours(_) => "the file was already committed",
-                    _ => "it expired or was aborted",
-                };
-                return Err(multipart::upload_gone("recover", &upload, why));
+                let content = state.nonce.is_none().then(|| state.content());
+                return Err(why_gone(&upload, content.as_ref()).await?);
             }
             Err(error) => return Err(error),
         };
         upload.verify("recover", &state.parts, &listed)?;
         // Clear of whatever an earlier writer has stored or may still have in flight.
-        let next = multipart::number_after(&state.parts, &listed);
+        let next = upload.number_after(&state.parts, &listed);
         Ok(writer.resume(upload, state.parts.clone(), next))
     }
+}
+
+/// An upload is gone: because it was completed, or not. Fails if that cannot be asked for.
+async fn why_gone(upload: &Upload, content: Option<&Content>) -> Result<Error> {
+    let target = &upload.target;
+    let why = match multipart::find("recover", target, content).await? {
+        Found::Ours(_) => "the file was already committed",
+        Found::Foreign | Found::Untold(_) if target.nonce.is_none() => {
+            "it was committed with another content, expired or was aborted, which cannot be told apart since \
+             Flink's own file systems leave no mark in the file"
+        }
+        _ => "it expired or was aborted",
+    };
+    Ok(multipart::upload_gone("recover", upload, why))
 }
 
 /// The file that a state is about, also of another bucket.
@@ -115,21 +132,43 @@ impl RecoverableWriter for S3RecoverableWriter {
 
     async fn recover(&self, state: &Recoverable) -> Result<Box<dyn RecoverableStream>> {
         let _pass = self.bucket.gate.enter()?;
-        let state = self.read("recover", state)?;
-        let mut writer = self.resume(&state).await?;
-        writer.write_bytes(state.tail).await?;
+        let (mut writer, tail) = match OldState::decode(state) {
+            Some(old) => self.resume_old(&self.readable("recover", old)?).await?,
+            None => {
+                let state = self.read("recover", state)?;
+                (self.resume(&state).await?, state.tail)
+            }
+        };
+        writer.write_bytes(tail).await?;
         Ok(Box::new(S3RecoverableStream::new(writer)))
     }
 
-    /// Makes no request.
+    /// Makes no request, but for the side object of a state of Flink's own file systems.
     async fn recover_for_commit(&self, state: &Recoverable) -> Result<Arc<dyn Committer>> {
-        self.bucket.gate.check_open()?;
+        let _pass = self.bucket.gate.enter()?;
+        if let Some(old) = OldState::decode(state) {
+            let old = self.readable("recover_for_commit", old)?;
+            return Ok(Arc::new(self.committer_of_old(old, state).await?));
+        }
         let state = self.read("recover_for_commit", state)?;
         Ok(Arc::new(S3Committer::recovered(self.target(&state), state)))
     }
 
+    /// Only states of Flink's own file systems have a side object; other clients need not clean up.
+    async fn cleanup(&self, state: &Recoverable) -> Result<bool> {
+        let _pass = self.bucket.gate.enter()?;
+        match OldState::decode(state) {
+            Some(old) => self.delete_tail(&self.readable("cleanup", old)?).await,
+            None => self.read("cleanup", state).map(|_| false),
+        }
+    }
+
+    /// Leaves a side object to [`cleanup`](Self::cleanup).
     async fn abort(&self, state: &Recoverable) -> Result<()> {
         let _pass = self.bucket.gate.enter()?;
+        if let Some(old) = OldState::decode(state) {
+            return self.upload_of_old(&self.readable("abort", old)?).abort().await;
+        }
         let state = self.read("abort", state)?;
         if state.has_upload() {
             self.upload(&state).abort().await?;
@@ -138,6 +177,9 @@ impl RecoverableWriter for S3RecoverableWriter {
     }
 
     fn inspect(&self, state: &Recoverable) -> Result<RecoverableInfo> {
+        if let Some(old) = OldState::decode(state) {
+            return Ok(self.describe_old(&self.readable("inspect", old)?));
+        }
         let state = RecoverableState::decode(state).map_err(|error| error.with_operation("inspect"))?;
         let mode = match state.mode {
             WriteMode::NoOverwrite => "no-overwrite",
@@ -147,9 +189,11 @@ impl RecoverableWriter for S3RecoverableWriter {
         Ok(RecoverableInfo::new(location, state.len(), &state.upload_id)
             .with_attribute("bucket", &state.bucket)
             .with_attribute("endpoint", &state.endpoint)
-            .with_attribute("nonce", state.nonce.to_string())
+            .with_attribute("nonce", state.nonce.map_or(String::new(), |nonce| nonce.to_string()))
+            .with_attribute("begun-ms", state.begun.to_string())
             .with_attribute("mode", mode)
             .with_attribute("part-size", state.part_size.to_string())
+            .with_attribute("equal-parts", state.equal_parts.to_string())
             .with_attribute("parts", state.parts.len().to_string())
             .with_attribute("tail-bytes", state.tail.len().to_string()))
     }

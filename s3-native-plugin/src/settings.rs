@@ -6,6 +6,7 @@ use std::time::Duration;
 use plugin_api::{Config, ConfigOption, Error, ErrorKind, Result};
 
 use crate::entropy::Entropy;
+use crate::multipart_upload::MAX_PARTS;
 use crate::options;
 
 /// The smallest part that S3 takes, but for the last.
@@ -13,6 +14,9 @@ pub(crate) const MIN_PART_SIZE: u64 = 5 << 20;
 
 /// The largest part that S3 takes, and the largest object that one request writes or copies.
 pub(crate) const MAX_PART_SIZE: u64 = 5 << 30;
+
+/// The largest part if all have the same size: up to so much may travel inside a state.
+const MAX_EQUAL_PART_SIZE: u64 = 1 << 30;
 
 /// The range of the read buffer.
 const READ_BUFFER: std::ops::RangeInclusive<u64> = 64 << 10..=4 << 20;
@@ -31,6 +35,10 @@ pub(crate) struct Settings {
     /// Whether payloads are sent unsigned: they are protected by TLS, or never leave the machine.
     pub(crate) unsigned_payload: bool,
     pub(crate) upload_part_size: u64,
+    /// Whether all parts of an upload but the last have the same size.
+    pub(crate) upload_equal_parts: bool,
+    /// Parts that the store allows an upload to have.
+    pub(crate) upload_max_parts: u32,
     pub(crate) upload_concurrency: usize,
     /// Objects above this size are copied in parts.
     pub(crate) copy_threshold: u64,
@@ -97,6 +105,8 @@ impl Settings {
             endpoint,
             path_style: config.bool(&options::PATH_STYLE_ACCESS)?.unwrap_or(false),
             upload_part_size: part_size(config, &options::UPLOAD_PART_SIZE)?,
+            upload_equal_parts: equal_parts(config)?,
+            upload_max_parts: max_parts(config)?,
             upload_concurrency: positive(config, &options::UPLOAD_CONCURRENCY)?.unwrap_or_else(processors),
             copy_threshold: part_size(config, &options::COPY_THRESHOLD)?,
             directory_markers: config.bool(&options::DIRECTORY_MARKERS)?.unwrap_or(false),
@@ -247,6 +257,36 @@ fn part_size(config: &Config, option: &ConfigOption) -> Result<u64> {
         ));
     }
     Ok(size)
+}
+
+/// With equal parts a state holds up to a part, which must not be more than a state can be.
+fn equal_parts(config: &Config) -> Result<bool> {
+    let equal = config.bool(&options::EQUAL_PARTS)?.unwrap_or(false);
+    let size = part_size(config, &options::UPLOAD_PART_SIZE)?;
+    if equal && size > MAX_EQUAL_PART_SIZE {
+        return Err(options::UPLOAD_PART_SIZE.invalid(
+            &size.to_string(),
+            &format!(
+                "must not exceed 1GB ({MAX_EQUAL_PART_SIZE} bytes) with '{}', but was {size} bytes",
+                options::EQUAL_PARTS.key
+            ),
+        ));
+    }
+    Ok(equal)
+}
+
+fn max_parts(config: &Config) -> Result<u32> {
+    let option = &options::MAX_PARTS;
+    let number = config.integer(option)?.unwrap_or(i64::from(MAX_PARTS));
+    u32::try_from(number)
+        .ok()
+        .filter(|parts| (1..=MAX_PARTS).contains(parts))
+        .ok_or_else(|| {
+            option.invalid(
+                &number.to_string(),
+                &format!("must be between 1 and {MAX_PARTS}, but was {number}"),
+            )
+        })
 }
 
 fn positive(config: &Config, option: &ConfigOption) -> Result<Option<usize>> {

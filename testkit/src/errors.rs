@@ -90,6 +90,14 @@ pub(crate) fn invalid_part() -> S3Error {
     )
 }
 
+/// In the words of Cloudflare R2.
+pub(crate) fn unequal_parts() -> S3Error {
+    error(
+        S3ErrorCode::InvalidPart,
+        "All non-trailing parts must have the same length.",
+    )
+}
+
 pub(crate) fn invalid_part_order() -> S3Error {
     error(
         S3ErrorCode::InvalidPartOrder,

@@ -102,7 +102,12 @@ impl Upload {
     }
 
     /// Checks the listed parts, in the order in which S3 reports what is wrong with them.
-    pub(crate) fn assemble(&self, request: &CompleteRequest, min_part_size: u64) -> S3Result<Assembled> {
+    pub(crate) fn assemble(
+        &self,
+        request: &CompleteRequest,
+        min_part_size: u64,
+        equal_parts: bool,
+    ) -> S3Result<Assembled> {
         if request.parts.is_empty() {
             return Err(errors::malformed_xml());
         }
@@ -135,6 +140,9 @@ impl Upload {
         if chosen.iter().rev().skip(1).any(|p| p.blob.len() < min_part_size) {
             return Err(errors::entity_too_small());
         }
+        if equal_parts && !are_equal(&chosen) {
+            return Err(errors::unequal_parts());
+        }
         let blob = Blob::concat(chosen.iter().map(|p| &p.blob));
         if request
             .object_size
@@ -163,6 +171,16 @@ impl Upload {
             checksum,
         })
     }
+}
+
+/// Whether all parts have the same size, but for the last, which may be shorter.
+fn are_equal(parts: &[&Part]) -> bool {
+    let size = parts.first().map_or(0, |part| part.blob.len());
+    let (last, others) = match parts.split_last() {
+        Some((last, others)) => (last.blob.len(), others),
+        None => return true,
+    };
+    last <= size && others.iter().all(|part| part.blob.len() == size)
 }
 
 fn check_announced(request: &CompleteRequest, computed: &Checksum) -> S3Result {

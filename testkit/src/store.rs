@@ -38,6 +38,10 @@ pub(crate) struct Settings {
     pub(crate) min_part_size: u64,
     pub(crate) etag: EtagKind,
     pub(crate) forget_completed_uploads: bool,
+    /// Whether all parts but the last must have the same size.
+    pub(crate) equal_parts: bool,
+    /// The highest part number.
+    pub(crate) max_parts: u16,
 }
 
 /// A handle to what a server stores, to look into and change it past the protocol.

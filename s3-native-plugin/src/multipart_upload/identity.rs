@@ -5,32 +5,48 @@
 //! nonce, and each of them may have published something of its own.
 
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
-use aws_sdk_s3::types::ChecksumMode;
+use aws_sdk_s3::types::{ChecksumMode, ServerSideEncryption};
 use plugin_api::{ErrorKind, FileStatus, Result};
 
+use super::etag;
 use super::target::{NONCE_METADATA, Target, encode_crc32c};
-use super::upload::Part;
+use super::upload::{Part, bare};
 use crate::error::s3_error;
 
 /// What a published object must be, to be the one in question.
 #[derive(Clone, Debug)]
 pub(crate) struct Content {
     pub(crate) len: u64,
-    /// CRC32C over all bytes.
-    crc32c: u32,
+    /// CRC32C over all bytes; [`None`] if that of some part is not known.
+    crc32c: Option<u32>,
     /// The composite form that a store gives an object made of parts, such as `abcdef==-3`.
     composite: Option<String>,
+    /// The entity tag of an object made of parts whose own tags are the MD5 of their bytes; without
+    /// quotes.
+    etag: Option<String>,
     /// 0 for an object that was written with one request.
     parts: usize,
 }
 
 impl Content {
+    /// The content that these entity tags of parts and this length make; no part's checksum is known.
+    pub(crate) fn of_etags<'a>(len: u64, etags: impl ExactSizeIterator<Item = &'a str>) -> Self {
+        Self {
+            len,
+            crc32c: None,
+            composite: None,
+            parts: etags.len(),
+            etag: etag::of_parts(etags),
+        }
+    }
+
     /// The content of one `PutObject`.
     pub(crate) fn whole(len: u64, crc32c: u32) -> Self {
         Self {
             len,
-            crc32c,
+            crc32c: Some(crc32c),
             composite: None,
+            etag: None,
             parts: 0,
         }
     }
@@ -38,25 +54,28 @@ impl Content {
     /// The content that these parts make.
     pub(crate) fn of_parts(parts: &[Part]) -> Self {
         let mut concatenated = Vec::with_capacity(parts.len() * 4);
-        let (mut len, mut crc32c) = (0_u64, 0_u32);
+        let (mut len, mut crc32c) = (0_u64, Some(0_u32));
         for part in parts {
-            concatenated.extend(part.crc32c.to_be_bytes());
-            crc32c = crc32c::crc32c_combine(crc32c, part.crc32c, part.size as usize);
+            crc32c = crc32c.zip(part.crc32c).map(|(sum, of_part)| {
+                concatenated.extend(of_part.to_be_bytes());
+                crc32c::crc32c_combine(sum, of_part, part.size as usize)
+            });
             len += part.size;
         }
         let of_checksums = encode_crc32c(crc32c::crc32c(&concatenated));
         Self {
             len,
+            composite: crc32c.map(|_| format!("{of_checksums}-{}", parts.len())),
             crc32c,
-            composite: Some(format!("{of_checksums}-{}", parts.len())),
+            etag: etag::of_parts(parts.iter().map(|part| part.etag.as_str())),
             parts: parts.len(),
         }
     }
 
     /// How the object differs from this content; [`None`] if nothing that the store tells differs.
     ///
-    /// Entity tags are compared only by the number of parts that they end with: what stands before
-    /// it is the store's own affair, under SSE-KMS even on Amazon S3.
+    /// Entity tags are compared only by the number of parts that they end with, as long as there is a
+    /// checksum: what stands before it is the store's own affair, under SSE-KMS even on Amazon S3.
     pub(super) fn difference(&self, len: u64, checksum: Option<&str>, etag: &str) -> Option<String> {
         if len != self.len {
             return Some(format!("it has {len} bytes instead of {}", self.len));
@@ -68,13 +87,19 @@ impl Content {
                 self.parts
             ));
         }
+        let Some(crc32c) = self.crc32c else {
+            let told = parts.and(self.etag.as_deref());
+            return told
+                .filter(|ours| *ours != bare(etag))
+                .map(|ours| format!("its entity tag is {etag} instead of \"{ours}\""));
+        };
         let checksum = checksum?;
         let matches = if checksum.contains('-') {
             self.composite
                 .as_deref()
                 .is_none_or(|composite| composite == checksum)
         } else {
-            checksum == encode_crc32c(self.crc32c)
+            checksum == encode_crc32c(crc32c)
         };
         (!matches).then(|| format!("its CRC32C is {checksum}"))
     }
@@ -82,9 +107,8 @@ impl Content {
 
 /// The number at the end of an entity tag such as `"0123…-3"`.
 fn part_count(etag: &str) -> Option<usize> {
-    let (digest, count) = etag.trim_matches('"').rsplit_once('-')?;
-    let is_digest = digest.len() == 32 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_digest.then(|| count.parse().ok()).flatten()
+    let (digest, count) = bare(etag).rsplit_once('-')?;
+    etag::is_digest(digest).then(|| count.parse().ok()).flatten()
 }
 
 /// What stands at the key of a target.
@@ -94,13 +118,18 @@ pub(crate) enum Found {
     Ours(FileStatus),
     /// An object of the same file but with other content: why.
     OtherContent(String),
-    /// An object without our nonce.
+    /// An object without our nonce; or, if there is none, one that cannot be ours.
     Foreign,
+    /// There is no nonce to tell the object by, and nothing else tells either: why.
+    Untold(String),
     Nothing,
 }
 
 /// Looks at what stands at the key of the target. Without a `content` whatever bears the nonce is
 /// ours.
+///
+/// A target without a nonce is told by length and entity tag, which prove it where the tags of the
+/// parts are the MD5 of their bytes.
 pub(crate) async fn find(
     operation: &'static str,
     target: &Target,
@@ -125,10 +154,13 @@ pub(crate) async fn find(
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Found::Nothing),
         reply => reply?,
     };
+    let Some(ours) = target.nonce else {
+        return Ok(without_nonce(target, content, &object));
+    };
     let nonce = object
         .metadata()
         .and_then(|metadata| metadata.get(NONCE_METADATA));
-    if nonce != Some(&target.nonce.to_string()) {
+    if nonce != Some(&ours.to_string()) {
         return Ok(Found::Foreign);
     }
     let len = object.content_length().unwrap_or(0).cast_unsigned();
@@ -137,6 +169,40 @@ pub(crate) async fn find(
         Some(difference) => Ok(Found::OtherContent(difference)),
         None => Ok(Found::Ours(status(target, len, &object))),
     }
+}
+
+/// What stands there, as far as length and entity tag tell. Never takes a stranger for ours.
+fn without_nonce(target: &Target, content: Option<&Content>, object: &HeadObjectOutput) -> Found {
+    let len = object.content_length().unwrap_or(0).cast_unsigned();
+    let tag = object.e_tag().unwrap_or_default();
+    let Some(content) = content else {
+        return Found::Untold("its state does not say what it would hold".to_owned());
+    };
+    if len != content.len {
+        return Found::Foreign;
+    }
+    // Two empty files are the same file.
+    if len == 0 {
+        return Found::Ours(status(target, len, object));
+    }
+    match (part_count(tag), content.etag.as_deref()) {
+        (Some(_), Some(ours)) if ours == bare(tag) => Found::Ours(status(target, len, object)),
+        (Some(parts), _) if parts != content.parts => Found::Foreign,
+        // Amazon S3 makes the tags of these from something else than the bytes.
+        (Some(_), Some(_)) if has_tags_of_its_own(object) => {
+            Found::Untold(format!("it is encrypted, so that its entity tag {tag} proves nothing"))
+        }
+        (Some(_), Some(_)) => Found::Foreign,
+        (None, _) if etag::is_digest(bare(tag)) => Found::Foreign,
+        _ => Found::Untold(format!("the entity tag {tag} of this store proves nothing")),
+    }
+}
+
+fn has_tags_of_its_own(object: &HeadObjectOutput) -> bool {
+    let by_kms = object
+        .server_side_encryption()
+        .is_some_and(|kind| *kind != ServerSideEncryption::Aes256);
+    by_kms || object.sse_customer_algorithm().is_some()
 }
 
 fn status(target: &Target, len: u64, object: &HeadObjectOutput) -> FileStatus {
@@ -158,11 +224,29 @@ mod tests {
             .map(|(number, content)| Part {
                 number,
                 size: content.len() as u64,
-                crc32c: crc32c::crc32c(content),
+                crc32c: Some(crc32c::crc32c(content)),
                 checksum_kept: true,
-                etag: String::new(),
+                etag: etag::of_content(content),
             })
             .collect()
+    }
+
+    #[test]
+    fn without_checksums_the_entity_tag_tells_twins_apart() {
+        let unknown = |contents: &[&[u8]]| {
+            let mut parts = parts(contents);
+            parts[0].crc32c = None;
+            Content::of_parts(&parts)
+        };
+        let ours = unknown(&[b"12345", b"6789"]);
+        let tag = format!("\"{}\"", ours.etag.as_deref().unwrap());
+        assert!(tag.ends_with("-2\""));
+        assert_eq!(ours.difference(9, None, &tag), None);
+        assert_eq!(ours.difference(9, Some("AAAAAA=="), &tag), None);
+        let twin = unknown(&[b"12345", b"678x"]);
+        assert!(twin.difference(9, None, &tag).is_some());
+        // A tag that is none of these digests says nothing.
+        assert_eq!(twin.difference(9, None, "\"own-scheme-2\""), None);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use plugin_api::{Error, ErrorKind, FileStatus, Result, WriteMode};
 
 use super::identity::{Content, Found, find};
 use super::refusal;
-use super::target::{NONCE_METADATA, Target, encode_crc32c};
+use super::target::{Target, encode_crc32c};
 use super::upload::{Part, Upload};
 use crate::dialect::{refuses_checksum, refuses_header};
 use crate::error::s3_error;
@@ -48,7 +48,7 @@ pub(crate) async fn put(operation: &'static str, target: &Target, body: Bytes) -
             .bucket(&target.bucket.name)
             .key(target.key())
             .set_content_type(target.media_type())
-            .metadata(NONCE_METADATA, target.nonce.to_string())
+            .set_metadata(target.metadata())
             .content_length((body.len() as u64).cast_signed())
             .set_checksum_crc32_c(headers.checksum.then(|| encode_crc32c(crc32c)))
             .set_if_none_match(headers.condition.then(|| "*".to_owned()))
@@ -183,6 +183,8 @@ async fn confirm(
     }
     match find(operation, target, Some(content)).await? {
         Found::Ours(found) => Ok(found),
+        // Nothing that can be told differs, and the upload was open a moment ago.
+        Found::Untold(_) => Ok(status),
         found => Err(refusal::gone(operation, upload, &found)),
     }
 }
@@ -192,7 +194,7 @@ fn listed(parts: &[Part]) -> CompletedMultipartUpload {
         CompletedPart::builder()
             .part_number(part.number.cast_signed())
             .e_tag(&part.etag)
-            .set_checksum_crc32_c(part.checksum_kept.then(|| encode_crc32c(part.crc32c)))
+            .set_checksum_crc32_c(part.kept_crc32c().map(encode_crc32c))
             .build()
     });
     CompletedMultipartUpload::builder()

@@ -1,5 +1,6 @@
 //! [`Target`]: the object that a writer is to publish, and [`Nonce`], by which it is recognised.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use crate::bucket::Bucket;
 use crate::dialect::Dialect;
 
 /// The key of the user metadata that holds the nonce.
-pub(crate) const NONCE_METADATA: &str = "fsplug-nonce";
+pub(super) const NONCE_METADATA: &str = "fsplug-nonce";
 
 /// 128 random bits in the metadata of an object, from the first request on. After a lost reply they
 /// tell our own object from another at the same key, which neither length nor existence can.
@@ -55,7 +56,10 @@ pub(crate) struct Target {
     pub(crate) content_type: String,
     /// The headers of the object that this one is a copy of, in parts.
     pub(crate) copied: Option<Box<HeadObjectOutput>>,
-    pub(crate) nonce: Nonce,
+    /// [`None`] for an upload that another writer has begun without one.
+    pub(crate) nonce: Option<Nonce>,
+    /// The endpoint that the state names from which this was recovered, if it is not the bucket's own.
+    pub(crate) other_endpoint: Option<String>,
     /// What it is called when something else stands at the key: [`ErrorKind::AlreadyExists`] for a
     /// plain output stream, [`ErrorKind::Conflict`] for a commit.
     pub(crate) taken: ErrorKind,
@@ -66,7 +70,7 @@ impl Target {
         bucket: &Arc<Bucket>,
         location: Location,
         mode: WriteMode,
-        nonce: Nonce,
+        nonce: impl Into<Option<Nonce>>,
         taken: ErrorKind,
     ) -> Self {
         Self {
@@ -75,7 +79,8 @@ impl Target {
             mode,
             content_type: String::new(),
             copied: None,
-            nonce,
+            nonce: nonce.into(),
+            other_endpoint: None,
             taken,
         }
     }
@@ -94,18 +99,28 @@ impl Target {
         (!self.content_type.is_empty()).then(|| self.content_type.clone())
     }
 
+    /// The user metadata by which the object is recognised.
+    pub(super) fn metadata(&self) -> Option<HashMap<String, String>> {
+        let nonce = self.nonce?;
+        Some(HashMap::from([(NONCE_METADATA.to_owned(), nonce.to_string())]))
+    }
+
     /// The headers that the object is to have: those of the object it is a copy of, or our own.
     pub(super) fn attributes(
         &self,
         call: CreateMultipartUploadFluentBuilder,
     ) -> CreateMultipartUploadFluentBuilder {
         let Some(source) = &self.copied else {
-            return call.set_content_type(self.media_type());
+            return call
+                .set_content_type(self.media_type())
+                .set_metadata(self.metadata());
         };
         let expires = source
             .expires_string()
             .and_then(|text| DateTime::from_str(text, DateTimeFormat::HttpDate).ok());
-        call.set_metadata(source.metadata().cloned())
+        let mut metadata = source.metadata().cloned().unwrap_or_default();
+        metadata.extend(self.metadata().unwrap_or_default());
+        call.set_metadata(Some(metadata))
             .set_content_type(source.content_type().map(str::to_owned))
             .set_content_encoding(source.content_encoding().map(str::to_owned))
             .set_content_disposition(source.content_disposition().map(str::to_owned))

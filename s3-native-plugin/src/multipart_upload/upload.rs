@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType};
@@ -10,9 +11,8 @@ use bytes::Bytes;
 use plugin_api::{ErrorKind, Location, Result};
 use tokio::sync::oneshot;
 
-use super::part_plan::MAX_PARTS;
 use super::refusal;
-use super::target::{NONCE_METADATA, Target, encode_crc32c};
+use super::target::{Target, encode_crc32c};
 use crate::bucket::Bucket;
 use crate::dialect::refuses_checksum;
 use crate::error::s3_error;
@@ -23,11 +23,19 @@ pub(crate) struct Part {
     /// 1 to 10,000.
     pub(crate) number: u32,
     pub(crate) size: u64,
-    pub(crate) crc32c: u32,
+    /// [`None`] if another writer has stored it.
+    pub(crate) crc32c: Option<u32>,
     /// Whether the store keeps the checksum, so that completing the upload must name it.
     pub(crate) checksum_kept: bool,
     /// As the store wrote it.
     pub(crate) etag: String,
+}
+
+impl Part {
+    /// The checksum that completing the upload must name.
+    pub(super) fn kept_crc32c(&self) -> Option<u32> {
+        self.crc32c.filter(|_| self.checksum_kept)
+    }
 }
 
 /// A part as the store lists it.
@@ -42,19 +50,22 @@ pub(crate) struct ListedPart {
 pub(crate) struct Upload {
     pub(crate) target: Arc<Target>,
     pub(crate) id: String,
+    /// When it was begun, in milliseconds since 1970; 0 if that is not known.
+    pub(crate) begun: u64,
     /// Whether the store confirmed that it keeps a CRC32C of each part.
     keeps_checksums: bool,
     sends_checksums: AtomicBool,
 }
 
 impl Upload {
-    /// An upload that was begun earlier and has, or would have, these parts.
-    pub(crate) fn resumed(target: &Arc<Target>, id: &str, parts: &[Part]) -> Arc<Self> {
+    /// An upload that was begun earlier, at this time, and has, or would have, these parts.
+    pub(crate) fn resumed(target: &Arc<Target>, id: &str, begun: u64, parts: &[Part]) -> Arc<Self> {
         // An upload knows checksums or does not, for all of its parts.
         let keeps_checksums = parts.iter().any(|part| part.checksum_kept);
         Arc::new(Self {
             target: Arc::clone(target),
             id: id.to_owned(),
+            begun,
             keeps_checksums,
             sends_checksums: AtomicBool::new(keeps_checksums),
         })
@@ -95,7 +106,6 @@ impl Upload {
                 .attributes(target.bucket.client.create_multipart_upload())
                 .bucket(&target.bucket.name)
                 .key(target.key())
-                .metadata(NONCE_METADATA, target.nonce.to_string())
                 .set_checksum_algorithm(checksums.then_some(ChecksumAlgorithm::Crc32C))
                 .set_checksum_type((checksums && full_object).then_some(ChecksumType::FullObject))
                 .send()
@@ -125,6 +135,7 @@ impl Upload {
             return Ok(Arc::new(Self {
                 target: Arc::clone(target),
                 id: id.to_owned(),
+                begun: now(),
                 keeps_checksums: reply.checksum_algorithm() == Some(&ChecksumAlgorithm::Crc32C),
                 sends_checksums: AtomicBool::new(checksums),
             }));
@@ -176,7 +187,7 @@ impl Upload {
             return Ok(Part {
                 number,
                 size: body.len() as u64,
-                crc32c,
+                crc32c: Some(crc32c),
                 checksum_kept: checksums && (self.keeps_checksums || reply.checksum_crc32_c().is_some()),
                 etag: etag.to_owned(),
             });
@@ -241,6 +252,11 @@ impl Upload {
         Ok(())
     }
 
+    /// The number from which a writer that goes on behind `parts` counts: see [`number_after`].
+    pub(crate) fn number_after(&self, parts: &[Part], listed: &BTreeMap<u32, ListedPart>) -> u32 {
+        number_after(parts, listed, self.target.bucket.settings.upload_max_parts)
+    }
+
     /// Whether the store still knows the upload.
     pub(crate) async fn exists(&self, operation: &'static str) -> Result<bool> {
         let target = &*self.target;
@@ -294,19 +310,26 @@ pub(crate) async fn abort(
 /// and a number that both use would destroy the part of one of them. So a gap is left, wider than
 /// what one stream has in flight: 128 numbers at first, and less as they run short, so that they
 /// suffice for hundreds of recoveries. Gaps between part numbers are legal.
-pub(crate) fn number_after(parts: &[Part], listed: &BTreeMap<u32, ListedPart>) -> u32 {
+fn number_after(parts: &[Part], listed: &BTreeMap<u32, ListedPart>, max_parts: u32) -> u32 {
     const WIDEST_GAP: u32 = 128;
     let last = parts.last().map_or(0, |part| part.number);
     let highest = listed.last_key_value().map_or(0, |(&number, _)| number).max(last);
-    if highest >= MAX_PARTS {
+    if highest >= max_parts {
         return last + 1;
     }
-    let gap = ((MAX_PARTS - highest) / 64).min(WIDEST_GAP);
+    let gap = ((max_parts - highest) / 64).min(WIDEST_GAP);
     highest + 1 + gap
 }
 
+/// Milliseconds since 1970.
+pub(super) fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as u64)
+}
+
 /// An entity tag without its quotes, which not every reply of every store has.
-fn bare(etag: &str) -> &str {
+pub(super) fn bare(etag: &str) -> &str {
     etag.trim_matches('"')
 }
 
@@ -373,6 +396,7 @@ impl Drop for UploadGuard {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::multipart_upload::MAX_PARTS;
 
     #[test]
     fn numbers_after_recovery_clear_what_may_be_in_flight_and_last_for_hundreds_of_recoveries() {
@@ -385,15 +409,16 @@ mod tests {
                 },
             )])
         };
-        assert!(number_after(&[], &listed(7)) > 7 + 100);
+        assert!(number_after(&[], &listed(7), MAX_PARTS) > 7 + 100);
         let (mut highest, mut recoveries) = (1, 0);
         while highest < MAX_PARTS {
-            let next = number_after(&[], &listed(highest));
+            let next = number_after(&[], &listed(highest), MAX_PARTS);
             assert!(next > highest && next <= MAX_PARTS);
             highest = next;
             recoveries += 1;
         }
         assert!(recoveries > 300, "{recoveries}");
-        assert_eq!(number_after(&[], &listed(MAX_PARTS)), 1);
+        assert_eq!(number_after(&[], &listed(MAX_PARTS), MAX_PARTS), 1);
+        assert_eq!(number_after(&[], &listed(4), 10), 5);
     }
 }

@@ -8,14 +8,18 @@ fn sample() -> RecoverableState {
         endpoint: "http://h".into(),
         key: "o/é".into(),
         upload_id: "u1".into(),
-        nonce: Nonce::from_bytes([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]),
+        nonce: Some(Nonce::from_bytes([
+            0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
+        ])),
         mode: WriteMode::Overwrite,
         content_type: "a/b".into(),
         part_size: 5 << 20,
+        equal_parts: false,
+        begun: 0x0102_0304_0506,
         parts: vec![Part {
             number: 3,
             size: 7,
-            crc32c: 0x0102_0304,
+            crc32c: Some(0x0102_0304),
             checksum_kept: true,
             etag: "\"e\"".into(),
         }],
@@ -37,6 +41,7 @@ fn the_bytes_of_version_2_are_frozen() {
         "020000007531",                     // upload id
         "03000000612f62",                   // media type
         "0000500000000000",                 // part size
+        "0605040302010000",                 // begun
         "1000000000000000",                 // total length
         "01000000",                         // number of parts
         "03000000",                         // number
@@ -55,6 +60,79 @@ fn the_bytes_of_version_2_are_frozen() {
     assert_eq!(hex.concat(), golden);
     assert_eq!(*checksum, crc32c::crc32c(content).to_le_bytes());
     assert_eq!(RecoverableState::decode(&recoverable).unwrap(), sample());
+}
+
+/// The golden files of version 2, and what they say.
+fn golden() -> [(&'static [u8], RecoverableState); 3] {
+    let part = |number, size, crc32c, checksum_kept, etag: &str| Part {
+        number,
+        size,
+        crc32c,
+        checksum_kept,
+        etag: etag.to_owned(),
+    };
+    let with_upload = RecoverableState {
+        bucket: "bucket".into(),
+        endpoint: "http://127.0.0.1:9000".into(),
+        key: "o/f-é😀".into(),
+        content_type: "text/plain".into(),
+        begun: 1_764_000_000_000,
+        parts: vec![
+            part(1, 5 << 20, Some(0x0102_0304), true, "\"00112233445566778899aabbccddeeff\""),
+            part(
+                130,
+                (5 << 20) + 1,
+                Some(0x0506_0708),
+                false,
+                "\"ffeeddccbbaa99887766554433221100\"",
+            ),
+        ],
+        ..sample()
+    };
+    let without_upload = RecoverableState {
+        endpoint: String::new(),
+        upload_id: String::new(),
+        mode: WriteMode::NoOverwrite,
+        content_type: String::new(),
+        begun: 0,
+        parts: Vec::new(),
+        ..with_upload.clone()
+    };
+    let [mut first, mut second] = [0, 1].map(|index| with_upload.parts[index].clone());
+    (first.crc32c, first.checksum_kept) = (None, false);
+    second.size = 5 << 20;
+    let of_another_writer = RecoverableState {
+        upload_id: "u1".into(),
+        nonce: None,
+        mode: WriteMode::Overwrite,
+        equal_parts: true,
+        parts: vec![first, second],
+        tail: Bytes::new(),
+        ..without_upload.clone()
+    };
+    [
+        (
+            include_bytes!("../../tests/golden/v2-with-upload.state"),
+            with_upload,
+        ),
+        (
+            include_bytes!("../../tests/golden/v2-without-upload.state"),
+            without_upload,
+        ),
+        (
+            include_bytes!("../../tests/golden/v2-of-another-writer.state"),
+            of_another_writer,
+        ),
+    ]
+}
+
+#[test]
+fn golden_files_of_version_2_are_read_and_written_as_they_were() {
+    for (bytes, state) in golden() {
+        let recoverable = Recoverable::new(VERSION, bytes);
+        assert_eq!(RecoverableState::decode(&recoverable).unwrap(), state);
+        assert_eq!(state.encode(), recoverable);
+    }
 }
 
 #[test]
@@ -88,8 +166,8 @@ fn every_flipped_bit_and_every_truncation_is_damage() {
     }
 }
 
-fn part() -> impl Strategy<Value = (u64, u32, bool, String)> {
-    (1_u64..1 << 40, any::<u32>(), any::<bool>(), "[ -~]{0,40}")
+fn part() -> impl Strategy<Value = (u64, Option<u32>, bool, String)> {
+    (1_u64..1 << 40, any::<Option<u32>>(), any::<bool>(), "[ -~]{0,40}")
 }
 
 prop_compose! {
@@ -98,24 +176,28 @@ prop_compose! {
         parts in prop::collection::vec(part(), 0..20),
         gap in 1_u32..400,
         tail in prop::collection::vec(any::<u8>(), 0..300),
-        (nonce, overwrite, part_size) in (any::<[u8; 16]>(), any::<bool>(), 1_u64..),
+        (nonce, overwrite, part_size) in (any::<Option<[u8; 16]>>(), any::<bool>(), 1_u64..),
+        (equal_parts, begun) in (any::<bool>(), any::<u64>()),
     ) -> RecoverableState {
+        let has_upload = !parts.is_empty() || nonce.is_none();
         RecoverableState {
             bucket,
             endpoint,
             key,
-            upload_id: if parts.is_empty() { String::new() } else { "id".into() },
-            nonce: Nonce::from_bytes(nonce),
+            upload_id: if has_upload { "id".into() } else { String::new() },
+            nonce: nonce.map(Nonce::from_bytes),
             mode: if overwrite { WriteMode::Overwrite } else { WriteMode::NoOverwrite },
             content_type,
             part_size,
+            equal_parts,
+            begun: if has_upload { begun } else { 0 },
             parts: (1..)
                 .zip(parts)
                 .map(|(index, (size, crc32c, checksum_kept, etag))| Part {
                     number: index * gap,
                     size,
                     crc32c,
-                    checksum_kept,
+                    checksum_kept: checksum_kept && crc32c.is_some(),
                     etag,
                 })
                 .collect(),

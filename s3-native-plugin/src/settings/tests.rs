@@ -19,6 +19,7 @@ fn the_defaults_are_flinks() {
     let settings = read(&[]).unwrap();
     assert_eq!(settings.upload_part_size, 5_242_880);
     assert_eq!(settings.upload_concurrency, processors());
+    assert_eq!(settings.upload_max_parts, 10_000);
     assert_eq!(settings.read_buffer_size, 262_144);
     assert_eq!(settings.max_retries, 3);
     assert_eq!(settings.connection_max, 50);
@@ -37,6 +38,8 @@ fn sizes_out_of_range_are_refused_in_flinks_words() {
     );
     assert!(refused("s3.upload.max.concurrent.uploads", "0").contains("must be positive, but was 0"));
     assert!(refused("s3.upload.max.concurrent.uploads", "-3").contains("must be positive, but was -3"));
+    refused("s3.upload.max.parts", "0");
+    refused("s3.upload.max.parts", "10001");
     refused("s3.retry.max-num-retries", "-1");
     refused("s3.connection.max", "0");
     refused("s3.connection.timeout", "0 s");
@@ -51,6 +54,16 @@ fn small_parts_are_allowed_where_asked_for_but_empty_ones_never() {
     let settings = read(&[("s3.upload.min.part.size", "1024"), small]).unwrap();
     assert_eq!(settings.upload_part_size, 1024);
     assert!(read(&[("s3.upload.min.part.size", "0"), small]).is_err());
+}
+
+#[test]
+fn equal_parts_are_off_unless_asked_for_and_fit_into_a_state() {
+    assert!(!read(&[]).unwrap().upload_equal_parts);
+    let equal = ("s3.upload.equal-parts", "true");
+    assert!(read(&[equal, ("s3.upload.min.part.size", "1gb")]).unwrap().upload_equal_parts);
+    let error = read(&[equal, ("s3.upload.min.part.size", "2gb")]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidConfig);
+    assert!(error.to_string().contains("'s3.upload.equal-parts'"), "{error}");
 }
 
 #[test]

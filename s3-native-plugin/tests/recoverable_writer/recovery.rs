@@ -200,7 +200,7 @@ async fn zombie_part(fixture: &Fixture, upload_id: &str, number: i32) {
 }
 
 /// A client that is not the plugin's.
-fn sdk_client(fixture: &Fixture) -> aws_sdk_s3::Client {
+pub(super) fn sdk_client(fixture: &Fixture) -> aws_sdk_s3::Client {
     let server = &fixture.server;
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(aws_sdk_s3::config::BehaviorVersion::latest())

@@ -101,7 +101,7 @@ pub(super) fn object(
 }
 
 pub(super) fn part(store: &Store, input: UploadPartCopyInput) -> S3Result<UploadPartCopyOutput> {
-    let number = part_number(input.part_number)?;
+    let number = part_number(store, input.part_number)?;
     let (bucket, key, id) = (&input.bucket, &input.key, &input.upload_id);
     let (algorithm, encryption) = store.upload(bucket, key, id, |upload| {
         Ok((

@@ -21,15 +21,15 @@ use crate::object::Millis;
 use crate::payload::{self, Announced};
 use crate::store::Store;
 
-/// Highest part number.
-const MAX_PART: i32 = 10_000;
-
-pub(super) fn part_number(number: i32) -> S3Result<u16> {
+pub(super) fn part_number(store: &Store, number: i32) -> S3Result<u16> {
+    let max = store.settings().max_parts;
     u16::try_from(number)
         .ok()
-        .filter(|_| (1..=MAX_PART).contains(&number))
+        .filter(|number| (1..=max).contains(number))
         .ok_or_else(|| {
-            errors::invalid_argument("Part number must be an integer between 1 and 10000, inclusive")
+            errors::invalid_argument(format!(
+                "Part number must be an integer between 1 and {max}, inclusive"
+            ))
         })
 }
 
@@ -98,7 +98,7 @@ fn announced_checksum(input: &CreateMultipartUploadInput) -> S3Result<Option<(Al
 pub(super) async fn part(store: &Store, request: S3Request<UploadPartInput>) -> S3Result<UploadPartOutput> {
     let trailer = trailer_algorithm(&request.headers);
     let input = request.input;
-    let number = part_number(input.part_number)?;
+    let number = part_number(store, input.part_number)?;
     let announced = Announced {
         content_length: input.content_length,
         content_md5: input.content_md5.clone(),

@@ -30,6 +30,8 @@ impl ServerBuilder {
                 min_part_size: 5 << 20,
                 etag: EtagKind::Md5,
                 forget_completed_uploads: false,
+                equal_parts: false,
+                max_parts: 10_000,
             },
         }
     }
@@ -81,6 +83,19 @@ impl ServerBuilder {
     /// Answers a repeated `CompleteMultipartUpload` with `NoSuchUpload`, as several stores other than AWS do.
     pub fn forget_completed_uploads(mut self, forget: bool) -> Self {
         self.settings.forget_completed_uploads = forget;
+        self
+    }
+
+    /// Refuses to complete an upload unless all of its parts have the same size, but for the last, which may be
+    /// shorter: as Cloudflare R2 does.
+    pub fn equal_parts(mut self, demanded: bool) -> Self {
+        self.settings.equal_parts = demanded;
+        self
+    }
+
+    /// The highest part number; the 10,000 of AWS unless set. Some stores allow 1,000.
+    pub fn max_parts(mut self, parts: u16) -> Self {
+        self.settings.max_parts = parts;
         self
     }
 

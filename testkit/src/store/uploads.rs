@@ -67,7 +67,8 @@ impl Store {
         }
         let upload = find(&state, key, id)?;
         conditions.check(existing.as_deref())?;
-        let assembled = upload.assemble(request, self.settings().min_part_size)?;
+        let settings = self.settings();
+        let assembled = upload.assemble(request, settings.min_part_size, settings.equal_parts)?;
         let completed = Completed {
             key: key.to_owned(),
             etag: assembled.etag.clone(),
