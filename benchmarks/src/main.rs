@@ -3,6 +3,7 @@
 mod abi;
 mod measure;
 mod s3;
+mod uploads;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -36,6 +37,12 @@ enum What {
         #[arg(long, default_value_t = 256)]
         mib: u64,
     },
+    /// Parts of a recoverable file, one after another and at the same time, at 20 ms a request.
+    Uploads {
+        /// A plugin directory that holds the S3 plugin.
+        #[arg(long)]
+        plugins: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
@@ -46,6 +53,7 @@ fn main() -> ExitCode {
             testkit,
             mib,
         } => s3::run(&plugins, &testkit, mib),
+        What::Uploads { plugins } => uploads::run(&plugins),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -23,7 +23,7 @@ pub(crate) use part_plan::{MAX_OBJECT_SIZE, MAX_PARTS, PartPlan, check_object_si
 pub(crate) use publish::{complete, is_error_in_200, may_have_taken_effect, pause, put};
 pub(crate) use refusal::{gone, taken, upload_gone};
 pub(crate) use target::{Nonce, Target};
-pub(crate) use upload::{ListedPart, Part, Upload, UploadGuard, abort};
+pub(crate) use upload::{ListedPart, Part, Upload, UploadGuard, abort, bare};
 
 /// Collects bytes and uploads them in parts; an upload is begun when the first part is full.
 ///

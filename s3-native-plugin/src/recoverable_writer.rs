@@ -132,14 +132,16 @@ impl RecoverableWriter for S3RecoverableWriter {
 
     async fn recover(&self, state: &Recoverable) -> Result<Box<dyn RecoverableStream>> {
         let _pass = self.bucket.gate.enter()?;
-        let (mut writer, tail) = match OldState::decode(state) {
-            Some(old) => self.resume_old(&self.readable("recover", old)?).await?,
-            None => {
-                let state = self.read("recover", state)?;
-                (self.resume(&state).await?, state.tail)
-            }
-        };
-        writer.write_bytes(tail).await?;
+        let mut writer;
+        if let Some(old) = OldState::decode(state) {
+            let (resumed, tail) = self.resume_old(&self.readable("recover", old)?).await?;
+            writer = resumed;
+            writer.write(&tail.content).await?;
+        } else {
+            let state = self.read("recover", state)?;
+            writer = self.resume(&state).await?;
+            writer.write_bytes(state.tail).await?;
+        }
         Ok(Box::new(S3RecoverableStream::new(writer)))
     }
 

@@ -329,7 +329,7 @@ pub(super) fn now() -> u64 {
 }
 
 /// An entity tag without its quotes, which not every reply of every store has.
-pub(super) fn bare(etag: &str) -> &str {
+pub(crate) fn bare(etag: &str) -> &str {
     etag.trim_matches('"')
 }
 

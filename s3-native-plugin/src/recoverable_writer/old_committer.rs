@@ -3,13 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use plugin_api::{Committer, ErrorKind, Recoverable, Result, WriteMode, async_trait};
 
-use super::old_state::measure;
+use super::old_state::{Tail, measure};
 use crate::committer::S3Committer;
-use crate::memory::Reservation;
-use crate::multipart_upload::{self as multipart, Content, Found, Target, Upload, etag};
+use crate::multipart_upload::{self as multipart, Content, Found, Target, Upload, bare, etag};
 use crate::recoverable_state::{OldState, RecoverableState};
 
 /// Publishes a file from a state of Flink's own S3 file systems.
@@ -20,9 +18,7 @@ use crate::recoverable_state::{OldState, RecoverableState};
 pub(super) struct OldCommitter {
     target: Arc<Target>,
     old: OldState,
-    tail: Bytes,
-    /// The memory of the tail.
-    _reservation: Reservation,
+    tail: Tail,
     /// What it was made from.
     recoverable: Recoverable,
     progress: tokio::sync::Mutex<Progress>,
@@ -40,15 +36,13 @@ impl OldCommitter {
     pub(super) fn new(
         target: Arc<Target>,
         old: OldState,
-        tail: Bytes,
-        reservation: Reservation,
+        tail: Tail,
         recoverable: Recoverable,
     ) -> Self {
         Self {
             target,
             old,
             tail,
-            _reservation: reservation,
             recoverable,
             progress: tokio::sync::Mutex::new(Progress::Begun),
         }
@@ -85,7 +79,7 @@ impl OldCommitter {
                     equal_parts: settings.upload_equal_parts,
                     begun: 0,
                     parts,
-                    tail: self.tail.clone(),
+                    tail: self.tail.content.clone(),
                 };
                 Ok(Progress::Measured(S3Committer::recovered(
                     Arc::clone(&self.target),
@@ -105,9 +99,12 @@ impl OldCommitter {
     /// What a commit publishes, as far as it can be told without the parts.
     fn content(&self) -> Content {
         let mut etags: Vec<&str> = self.old.parts.iter().map(|part| part.etag.as_str()).collect();
-        let of_tail = etag::of_content(&self.tail);
-        if !self.tail.is_empty() {
-            etags.push(&of_tail);
+        let of_tail = etag::of_content(&self.tail.content);
+        if self.old.tail.is_some() {
+            // If this store made the tag of the side object from something else than its bytes, then
+            // that of the part too, and nothing can be told by it.
+            let is_md5 = bare(&self.tail.etag) == of_tail;
+            etags.push(if is_md5 { &of_tail } else { "" });
         }
         Content::of_etags(self.old.len(), etags.into_iter())
     }

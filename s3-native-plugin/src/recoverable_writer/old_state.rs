@@ -21,6 +21,14 @@ use crate::multipart_upload::{
 use crate::recoverable_state::{OldPart, OldState, SideObject};
 use crate::{delete, input_stream, status};
 
+/// The content of a side object, within the memory budget; empty without one.
+pub(super) struct Tail {
+    pub(super) content: Bytes,
+    /// The entity tag of the side object.
+    pub(super) etag: String,
+    _reservation: Reservation,
+}
+
 impl S3RecoverableWriter {
     pub(super) fn readable(&self, operation: &'static str, old: Result<OldState>) -> Result<OldState> {
         old.map_err(|error| error.with_operation(operation).with_path(&self.bucket.root))
@@ -42,7 +50,7 @@ impl S3RecoverableWriter {
     }
 
     /// The engine where the state left it, but for the tail, and the tail.
-    pub(super) async fn resume_old(&self, old: &OldState) -> Result<(MultipartUpload, Bytes)> {
+    pub(super) async fn resume_old(&self, old: &OldState) -> Result<(MultipartUpload, Tail)> {
         let upload = self.upload_of_old(old);
         let listed = match upload.list_parts("recover").await {
             Ok(listed) => listed,
@@ -55,8 +63,7 @@ impl S3RecoverableWriter {
             Err(error) => return Err(error),
         };
         let parts = measure("recover", &upload, old, &listed)?;
-        // Held until the engine has reserved its own.
-        let (tail, _reservation) = self.tail("recover", old).await?;
+        let tail = self.tail("recover", old).await?;
         let settings = &self.bucket.settings;
         let size = match parts.first() {
             Some(first) if settings.upload_equal_parts => first.size,
@@ -69,9 +76,9 @@ impl S3RecoverableWriter {
     }
 
     pub(super) async fn committer_of_old(&self, old: OldState, state: &Recoverable) -> Result<OldCommitter> {
-        let (tail, reservation) = self.tail("recover_for_commit", &old).await?;
+        let tail = self.tail("recover_for_commit", &old).await?;
         let target = self.target_of_old(&old);
-        Ok(OldCommitter::new(target, old, tail, reservation, state.clone()))
+        Ok(OldCommitter::new(target, old, tail, state.clone()))
     }
 
     /// Deletes the side object: whether there was one.
@@ -98,11 +105,14 @@ impl S3RecoverableWriter {
             .with_attribute("side-object", side_object)
     }
 
-    /// The content of the side object, within the memory budget.
-    async fn tail(&self, operation: &'static str, old: &OldState) -> Result<(Bytes, Reservation)> {
+    async fn tail(&self, operation: &'static str, old: &OldState) -> Result<Tail> {
         let memory = &self.bucket.memory;
         let Some(tail) = &old.tail else {
-            return Ok((Bytes::new(), Reservation::empty(memory)));
+            return Ok(Tail {
+                content: Bytes::new(),
+                etag: String::new(),
+                _reservation: Reservation::empty(memory),
+            });
         };
         let location = self.bucket.root.with_key(&tail.key);
         let found = status::head(&self.bucket, operation, &location).await?;
@@ -113,7 +123,7 @@ impl S3RecoverableWriter {
             let how = format!("has {} bytes", found.len);
             return Err(self.side_object_error(operation, old, tail, ErrorKind::Corrupt, &how));
         }
-        let reservation = memory.reserve(tail.len).await;
+        let (etag, reservation) = (found.etag.clone(), memory.reserve(tail.len).await);
         let options = OpenOptions {
             status: Some(found),
             ..OpenOptions::default()
@@ -123,7 +133,11 @@ impl S3RecoverableWriter {
         loop {
             let chunk = stream.read(usize::MAX).await?;
             if chunk.is_empty() {
-                return Ok((content.freeze(), reservation));
+                return Ok(Tail {
+                    content: content.freeze(),
+                    etag,
+                    _reservation: reservation,
+                });
             }
             content.extend_from_slice(&chunk);
         }
