@@ -140,7 +140,9 @@ impl S3Committer {
     /// Whether the upload is there, with the parts of the state.
     async fn is_open(&self, operation: &'static str, upload: &Upload) -> Result<bool> {
         match upload.list_parts(operation).await {
-            Ok(listed) => upload.verify(operation, &self.state.parts, &listed).map(|()| true),
+            Ok(listed) => upload
+                .verify(operation, &self.state.parts, &listed)
+                .map(|()| true),
             Err(error) if error.kind() == ErrorKind::UploadGone => Ok(false),
             Err(error) => Err(error),
         }

@@ -191,7 +191,10 @@ impl RecoverableWriter for S3RecoverableWriter {
         Ok(RecoverableInfo::new(location, state.len(), &state.upload_id)
             .with_attribute("bucket", &state.bucket)
             .with_attribute("endpoint", &state.endpoint)
-            .with_attribute("nonce", state.nonce.map_or(String::new(), |nonce| nonce.to_string()))
+            .with_attribute(
+                "nonce",
+                state.nonce.map_or(String::new(), |nonce| nonce.to_string()),
+            )
             .with_attribute("begun-ms", state.begun.to_string())
             .with_attribute("mode", mode)
             .with_attribute("part-size", state.part_size.to_string())

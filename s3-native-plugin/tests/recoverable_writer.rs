@@ -54,10 +54,7 @@ async fn begin_with(
 }
 
 /// The file system in a process that knows of the server nothing but where it is.
-async fn connect_to(
-    endpoint: &str,
-    options: &[(&str, &str)],
-) -> (S3FileSystemFactory, Arc<dyn FileSystem>) {
+async fn connect_to(endpoint: &str, options: &[(&str, &str)]) -> (S3FileSystemFactory, Arc<dyn FileSystem>) {
     let part = PART.to_string();
     let defaults = [
         ("s3.endpoint", endpoint),

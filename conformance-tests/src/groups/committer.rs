@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use plugin_api::{Capabilities, Committer, CreateOptions, ErrorKind, FileSystemExt as _};
+use plugin_api::{Capabilities, Committer, CreateOptions, Error, ErrorKind, FileSystemExt as _};
 
 use super::table;
 use crate::case::Case;
@@ -26,6 +26,8 @@ pub(super) fn cases() -> Vec<Case> {
         the_own_state_of_a_large_file => "so does that of a file of several parts";
         the_own_state_after_the_commit => "it can be taken after the commit, and committed again";
         again_by_another_instance => "a committed state is committed again by another instance";
+        by_several_instances_at_a_time =>
+            "several instances commit one state at the same time, and all succeed";
         an_empty_state_again => "an empty file is committed again by another process";
         a_resumed_state_publishes_its_tail => "a state taken by persist is committed with its tail";
         a_foreign_file_is_a_conflict => "another file at the path is a conflict, and stays";
@@ -198,6 +200,30 @@ async fn again_by_another_instance(c: &Context) -> CaseResult {
         c.expect_content(&name, &expected, "the file").await?;
     }
     Ok(())
+}
+
+async fn by_several_instances_at_a_time(c: &Context) -> CaseResult {
+    for len in [0, 10, LARGE] {
+        let name = format!("file{len}");
+        let expected = content(len, 1);
+        let state = c.persisted(&name, &expected).await?;
+        let mut writers = Vec::new();
+        for _ in 0..4 {
+            writers.push(c.another().await?.recoverable_writer()?);
+        }
+        let results = c
+            .on_threads(4, async move |thread| -> Result<(), Error> {
+                let committer = writers[thread].recover_for_commit(&state).await?;
+                committer.commit().await
+            })
+            .await?;
+        for result in results {
+            result?;
+        }
+        c.expect_content(&name, &expected, "the file").await?;
+    }
+    c.expect_files(&["file0", "file10", &format!("file{LARGE}")], "afterwards")
+        .await
 }
 
 async fn an_empty_state_again(c: &Context) -> CaseResult {

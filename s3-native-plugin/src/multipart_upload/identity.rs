@@ -189,9 +189,9 @@ fn without_nonce(target: &Target, content: Option<&Content>, object: &HeadObject
         (Some(_), Some(ours)) if ours == bare(tag) => Found::Ours(status(target, len, object)),
         (Some(parts), _) if parts != content.parts => Found::Foreign,
         // Amazon S3 makes the tags of these from something else than the bytes.
-        (Some(_), Some(_)) if has_tags_of_its_own(object) => {
-            Found::Untold(format!("it is encrypted, so that its entity tag {tag} proves nothing"))
-        }
+        (Some(_), Some(_)) if has_tags_of_its_own(object) => Found::Untold(format!(
+            "it is encrypted, so that its entity tag {tag} proves nothing"
+        )),
         (Some(_), Some(_)) => Found::Foreign,
         (None, _) if etag::is_digest(bare(tag)) => Found::Foreign,
         _ => Found::Untold(format!("the entity tag {tag} of this store proves nothing")),

@@ -178,7 +178,10 @@ mod tests {
         let few = settings(5 << 20, 10, false);
         assert_eq!(PartPlan::new(&few, 40 << 30).unwrap().base(), 4 << 30);
         let error = PartPlan::new(&few, 51 << 30).unwrap_err();
-        assert_eq!((error.kind(), error.remedy()), (ErrorKind::InvalidInput, "write several files"));
+        assert_eq!(
+            (error.kind(), error.remedy()),
+            (ErrorKind::InvalidInput, "write several files")
+        );
     }
 
     #[test]
@@ -193,7 +196,12 @@ mod tests {
         assert!(PartPlan::new(&equal, most).is_ok());
         let error = PartPlan::new(&equal, most + 1).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
-        assert!(error.remedy().contains("'s3.upload.min.part.size' to 5242881 bytes"), "{error}");
+        assert!(
+            error
+                .remedy()
+                .contains("'s3.upload.min.part.size' to 5242881 bytes"),
+            "{error}"
+        );
         assert!(PartPlan::new(&settings(5_242_881, MAX_PARTS, true), most + 1).is_ok());
     }
 

@@ -66,7 +66,11 @@ fn modified_utf8(bytes: &[u8]) -> Option<String> {
     let mut units = Vec::with_capacity(bytes.len());
     let mut rest = bytes.iter().copied();
     while let Some(first) = rest.next() {
-        let mut next = || rest.next().filter(|byte| byte & 0xC0 == 0x80).map(|byte| u16::from(byte & 0x3F));
+        let mut next = || {
+            rest.next()
+                .filter(|byte| byte & 0xC0 == 0x80)
+                .map(|byte| u16::from(byte & 0x3F))
+        };
         let (unit, least) = match first {
             0x01..=0x7F => (u16::from(first), 1),
             0xC0..=0xDF => (u16::from(first & 0x1F) << 6 | next()?, 0x80),

@@ -41,7 +41,11 @@ pub(super) fn read(bytes: Bytes) -> Result<OldState> {
     let tail_len = i64::from_le_bytes(reader.array()?);
     let tail = match (tail_key.is_empty(), tail_len) {
         (true, 0 | -1) => None,
-        (true, _) => return Err(corrupt("it has the length of a side object that it does not name")),
+        (true, _) => {
+            return Err(corrupt(
+                "it has the length of a side object that it does not name",
+            ));
+        }
         (false, len) => Some(SideObject {
             key: tail_key,
             len: length(len)?,

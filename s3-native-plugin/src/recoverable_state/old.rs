@@ -213,7 +213,10 @@ mod tests {
             (44, &[0xFF; 8]),
             (44, &[0x7F]),
         ] {
-            refused(&patched(&native, at, patch), &format!("native, {patch:x?} at {at}"));
+            refused(
+                &patched(&native, at, patch),
+                &format!("native, {patch:x?} at {at}"),
+            );
         }
         let hadoop = bytes(HADOOP);
         let end = hadoop.len();
@@ -230,7 +233,10 @@ mod tests {
             (end - 8, &[0; 8]),
             (end - 8, &[0xFF; 8]),
         ] {
-            refused(&patched(&hadoop, at, patch), &format!("hadoop, {patch:x?} at {at}"));
+            refused(
+                &patched(&hadoop, at, patch),
+                &format!("hadoop, {patch:x?} at {at}"),
+            );
         }
     }
 

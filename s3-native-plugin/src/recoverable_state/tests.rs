@@ -78,7 +78,13 @@ fn golden() -> [(&'static [u8], RecoverableState); 3] {
         content_type: "text/plain".into(),
         begun: 1_764_000_000_000,
         parts: vec![
-            part(1, 5 << 20, Some(0x0102_0304), true, "\"00112233445566778899aabbccddeeff\""),
+            part(
+                1,
+                5 << 20,
+                Some(0x0102_0304),
+                true,
+                "\"00112233445566778899aabbccddeeff\"",
+            ),
             part(
                 130,
                 (5 << 20) + 1,

@@ -33,12 +33,7 @@ enum Progress {
 }
 
 impl OldCommitter {
-    pub(super) fn new(
-        target: Arc<Target>,
-        old: OldState,
-        tail: Tail,
-        recoverable: Recoverable,
-    ) -> Self {
+    pub(super) fn new(target: Arc<Target>, old: OldState, tail: Tail, recoverable: Recoverable) -> Self {
         Self {
             target,
             old,

@@ -8,16 +8,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use plugin_api::{
-    Error, ErrorKind, OpenOptions, Recoverable, RecoverableInfo, Result, WriteMode,
-};
+use plugin_api::{Error, ErrorKind, OpenOptions, Recoverable, RecoverableInfo, Result, WriteMode};
 
 use super::old_committer::OldCommitter;
 use super::{S3RecoverableWriter, why_gone};
 use crate::memory::Reservation;
-use crate::multipart_upload::{
-    Content, ListedPart, MultipartUpload, Part, PartPlan, Target, Upload,
-};
+use crate::multipart_upload::{Content, ListedPart, MultipartUpload, Part, PartPlan, Target, Upload};
 use crate::recoverable_state::{OldPart, OldState, SideObject};
 use crate::{delete, input_stream, status};
 

@@ -60,7 +60,11 @@ fn small_parts_are_allowed_where_asked_for_but_empty_ones_never() {
 fn equal_parts_are_off_unless_asked_for_and_fit_into_a_state() {
     assert!(!read(&[]).unwrap().upload_equal_parts);
     let equal = ("s3.upload.equal-parts", "true");
-    assert!(read(&[equal, ("s3.upload.min.part.size", "1gb")]).unwrap().upload_equal_parts);
+    assert!(
+        read(&[equal, ("s3.upload.min.part.size", "1gb")])
+            .unwrap()
+            .upload_equal_parts
+    );
     let error = read(&[equal, ("s3.upload.min.part.size", "2gb")]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidConfig);
     assert!(error.to_string().contains("'s3.upload.equal-parts'"), "{error}");

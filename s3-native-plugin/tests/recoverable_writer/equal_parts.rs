@@ -32,7 +32,10 @@ async fn parts_stay_equal_over_writes_persists_and_recoveries_of_odd_sizes() {
         for step in [PART / 3, PART - 1, PART, PART + 1, 3 * PART + 5] {
             for crash in [false, true] {
                 publish(&*writer, &pattern(len), step, crash).await;
-                assert!(fixture.content("k").unwrap() == pattern(len), "{len} in steps of {step}");
+                assert!(
+                    fixture.content("k").unwrap() == pattern(len),
+                    "{len} in steps of {step}"
+                );
             }
         }
     }
@@ -117,7 +120,9 @@ async fn plain_streams_and_renames_in_parts_pass_a_store_of_equal_parts() {
 #[tokio::test]
 async fn a_store_of_equal_parts_that_gets_others_refuses_and_the_error_names_the_key() {
     let fixture = Fixture::on(|server| server.equal_parts(true)).await;
-    let error = write_plain(&*fixture.fs, "k", &pattern(GROWING)).await.unwrap_err();
+    let error = write_plain(&*fixture.fs, "k", &pattern(GROWING))
+        .await
+        .unwrap_err();
     assert!(error.remedy().contains("'s3.upload.equal-parts'"), "{error}");
     assert!(fixture.content("k").is_none());
 }

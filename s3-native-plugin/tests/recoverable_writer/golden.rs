@@ -23,7 +23,11 @@ const OF_VERSION_1: [&[u8]; 2] = [
 async fn kinds(writer: &dyn RecoverableWriter, state: &Recoverable) -> [Option<ErrorKind>; 5] {
     [
         writer.recover(state).await.err().map(|error| error.kind()),
-        writer.recover_for_commit(state).await.err().map(|error| error.kind()),
+        writer
+            .recover_for_commit(state)
+            .await
+            .err()
+            .map(|error| error.kind()),
         writer.abort(state).await.err().map(|error| error.kind()),
         writer.cleanup(state).await.err().map(|error| error.kind()),
         writer.inspect(state).err().map(|error| error.kind()),
@@ -40,7 +44,10 @@ async fn refused(fixture: &Fixture, version: u32, bytes: Vec<u8>, kind: ErrorKin
 async fn every_golden_state_is_read() {
     let fixture = Fixture::new().await;
     let lengths = [(5 << 20) * 2 + 1 + 9, 9, (5 << 20) * 2];
-    let states = OF_VERSION_2.iter().zip(lengths).map(|(bytes, len)| (2, *bytes, len));
+    let states = OF_VERSION_2
+        .iter()
+        .zip(lengths)
+        .map(|(bytes, len)| (2, *bytes, len));
     let old = OF_VERSION_1.iter().map(|bytes| (1, *bytes, (5 << 20) + 7));
     for (version, bytes, len) in states.chain(old) {
         let state = Recoverable::new(version, bytes);
@@ -79,14 +86,35 @@ async fn every_flipped_bit_cut_and_addition_of_a_golden_state_is_corrupt_before_
     {
         for len in 0..good.len() {
             let cut = good[..len].to_vec();
-            refused(&fixture, version, cut, ErrorKind::Corrupt, &format!("cut to {len} bytes")).await;
+            refused(
+                &fixture,
+                version,
+                cut,
+                ErrorKind::Corrupt,
+                &format!("cut to {len} bytes"),
+            )
+            .await;
         }
         let extended = [good, b"\0"].concat();
         refused(&fixture, version, extended, ErrorKind::Corrupt, "a byte more").await;
     }
     // One for the other.
-    refused(&fixture, 1, OF_VERSION_2[0].to_vec(), ErrorKind::Corrupt, "2 as 1").await;
-    refused(&fixture, 2, OF_VERSION_1[0].to_vec(), ErrorKind::Corrupt, "1 as 2").await;
+    refused(
+        &fixture,
+        1,
+        OF_VERSION_2[0].to_vec(),
+        ErrorKind::Corrupt,
+        "2 as 1",
+    )
+    .await;
+    refused(
+        &fixture,
+        2,
+        OF_VERSION_1[0].to_vec(),
+        ErrorKind::Corrupt,
+        "1 as 2",
+    )
+    .await;
     assert_eq!(fixture.server.requests().total(), 0);
 }
 

@@ -37,7 +37,11 @@ async fn sixteen_writers_at_a_time_stay_within_the_budget_and_32_mib() {
             String::from_utf8_lossy(&output.stderr)
         );
         for writer in 0..WRITERS {
-            let object = fixture.server.store().object(BUCKET, &format!("k{writer}")).unwrap();
+            let object = fixture
+                .server
+                .store()
+                .object(BUCKET, &format!("k{writer}"))
+                .unwrap();
             assert_eq!(object.size, LEN as u64);
         }
         return;

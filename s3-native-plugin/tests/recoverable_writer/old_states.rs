@@ -143,7 +143,11 @@ async fn a_file_of_flink_is_continued_persisted_anew_and_committed() {
             committer.commit().await.unwrap();
             committer.commit_after_recovery().await.unwrap();
             let state = committer.recoverable().unwrap();
-            recommit(&fixture, &state).await.commit_after_recovery().await.unwrap();
+            recommit(&fixture, &state)
+                .await
+                .commit_after_recovery()
+                .await
+                .unwrap();
             assert!(fixture.content("d/file").unwrap() == content);
             assert_eq!(fixture.open_uploads(), 0);
             clean(&fixture);
@@ -186,7 +190,10 @@ async fn exactly_the_state_of_flink_is_committed_any_number_of_times() {
             let parts = [&content[..PART], &content[PART..2 * PART]];
             let old = begin(&fixture, &parts, &content[2 * PART..]).await;
             // What it replaces proves nothing, though it has the same length.
-            fixture.server.store().put(BUCKET, "d/file", vec![0; content.len()]);
+            fixture
+                .server
+                .store()
+                .put(BUCKET, "d/file", vec![0; content.len()]);
             let state = family(&old);
             let committer = recommit(&fixture, &state).await;
             assert_eq!(committer.recoverable().unwrap(), state);
@@ -249,7 +256,10 @@ async fn a_stranger_in_the_place_of_a_file_of_flink_is_never_taken_for_it() {
         let other = begin(&fixture, &[&twin[..PART], &twin[PART..]], b"1234567").await;
         recommit(&fixture, &family(&other)).await.commit().await.unwrap();
         let published = fixture.content("d/file").unwrap();
-        fixture.server.store().put(BUCKET, SIDE_OBJECT, content[content.len() - 7..].to_vec());
+        fixture
+            .server
+            .store()
+            .put(BUCKET, SIDE_OBJECT, content[content.len() - 7..].to_vec());
         let error = recommit(&fixture, &state).await.commit().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
         assert!(fixture.content("d/file").unwrap() == published);
@@ -270,7 +280,11 @@ async fn where_entity_tags_prove_nothing_it_is_said_that_it_cannot_be_told() {
                 // As a store writes them that makes them from something else.
                 old.etags = vec!["own-1".into(), "own-2".into()];
             }
-            let error = recommit(&fixture, &family(&old)).await.commit().await.unwrap_err();
+            let error = recommit(&fixture, &family(&old))
+                .await
+                .commit()
+                .await
+                .unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
             assert!(error.to_string().contains("cannot be told"), "{error}");
             assert!(fixture.content("d/file").unwrap() == content);
@@ -300,7 +314,10 @@ async fn a_side_object_that_is_missing_or_of_another_length_is_named_and_nothing
             ] {
                 assert_eq!(error.kind(), kind, "{error}");
                 let text = error.to_string();
-                assert!(text.contains("'s3://bucket/d/.incomplete/tail'") && text.contains(how), "{text}");
+                assert!(
+                    text.contains("'s3://bucket/d/.incomplete/tail'") && text.contains(how),
+                    "{text}"
+                );
             }
         }
         assert!(fixture.content("d/file").is_none());
@@ -404,7 +421,10 @@ async fn a_state_of_flink_tells_what_it_is_about_without_a_request() {
     for (family, format) in FAMILIES.into_iter().zip(["flink-native-1", "flink-hadoop-1"]) {
         let (old, content) = begin_usual(&fixture).await;
         let info = fixture.writer().inspect(&family(&old)).unwrap();
-        assert_eq!((info.location, info.len), (location("d/file"), content.len() as u64));
+        assert_eq!(
+            (info.location, info.len),
+            (location("d/file"), content.len() as u64)
+        );
         assert_eq!(info.upload_id, old.upload_id);
         for (key, value) in [("format", format), ("parts", "2"), ("side-object", SIDE_OBJECT)] {
             assert!(info.attributes.contains(&(key.into(), value.into())), "{key}");

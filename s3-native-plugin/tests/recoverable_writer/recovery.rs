@@ -258,6 +258,58 @@ async fn an_upload_that_is_gone_is_told_from_one_that_was_committed() {
 }
 
 #[tokio::test]
+async fn an_upload_that_is_gone_is_named_with_its_age_and_with_the_endpoint_it_was_at() {
+    let fixture = Fixture::new().await;
+    let mut stream = begin(&fixture, "k", &pattern(PART + 1)).await;
+    let state = stream.persist().await.unwrap();
+    drop(stream);
+    // The same store by another name, which does not have the upload any more.
+    let other = fixture.server.endpoint().replace("127.0.0.1", "localhost");
+    let (_factory, fs) = fixture.another_process(&[("s3.endpoint", &other)]).await;
+    let writer = fs.recoverable_writer().unwrap();
+    drop(writer.recover(&state).await.unwrap());
+    fixture.writer().abort(&state).await.unwrap();
+    for (writer, is_other) in [(fixture.writer(), false), (writer, true)] {
+        let committer = writer.recover_for_commit(&state).await.unwrap();
+        for error in [
+            writer.recover(&state).await.err().unwrap(),
+            committer.commit().await.unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::UploadGone, "{error}");
+            let text = error.to_string();
+            assert!(text.contains("begun ") && text.contains(" seconds ago"), "{text}");
+            for endpoint in [other.clone(), fixture.server.endpoint()] {
+                assert_eq!(text.contains(&format!("'{endpoint}'")), is_other, "{text}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_newer_state_works_although_an_older_one_was_recovered_and_written_to() {
+    let fixture = Fixture::new().await;
+    for (key, older, newer) in [("small", 5, 10), ("large", PART + 5, 3 * PART + 9)] {
+        let content = pattern(newer + 100);
+        let mut stream = begin(&fixture, key, &content[..older]).await;
+        let older = stream.persist().await.unwrap();
+        stream
+            .write(&content[stream.position() as usize..newer])
+            .await
+            .unwrap();
+        let newer_state = stream.persist().await.unwrap();
+        drop(stream);
+        let mut stream = fixture.writer().recover(&older).await.unwrap();
+        stream.write(&vec![0; 2 * PART]).await.unwrap();
+        stream.persist().await.unwrap();
+        stream.close().await.unwrap();
+        let mut stream = fixture.writer().recover(&newer_state).await.unwrap();
+        stream.write(&content[newer..]).await.unwrap();
+        stream.close_for_commit().await.unwrap().commit().await.unwrap();
+        assert!(fixture.content(key).unwrap() == content);
+    }
+}
+
+#[tokio::test]
 async fn damaged_foreign_and_newer_state_is_refused_before_any_request() {
     let fixture = Fixture::new().await;
     let mut stream = begin(&fixture, "k", b"x").await;

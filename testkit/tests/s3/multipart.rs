@@ -155,6 +155,46 @@ async fn parts_that_break_a_rule_are_refused() {
 }
 
 #[tokio::test]
+async fn a_store_of_equal_parts_takes_no_others() {
+    let (server, client) = start(small_parts().equal_parts(true)).await;
+    let upload = Upload::create(&client).await;
+    let [a, longer, b, short] = [
+        upload.part(1, "aaaa").await,
+        upload.part(2, "bbbbb").await,
+        upload.part(3, "cccc").await,
+        upload.part(4, "d").await,
+    ];
+    for unequal in [
+        vec![a.clone(), longer.clone()],
+        vec![a.clone(), longer.clone(), b.clone()],
+        vec![longer.clone(), b.clone(), short.clone()],
+    ] {
+        let refused = upload.complete(&unequal).send().await;
+        assert_eq!(refusal(refused), (400, "InvalidPart".into()));
+    }
+    upload.complete(&[a, b, short]).send().await.unwrap();
+    assert_eq!(server.store().get(BUCKET, KEY).unwrap(), "aaaaccccd");
+    let single = Upload::create(&client).await;
+    let part = single.part(1, "x").await;
+    single.complete(&[part]).send().await.unwrap();
+}
+
+#[tokio::test]
+async fn part_numbers_end_where_the_store_says() {
+    let (_server, client) = start(small_parts().max_parts(10)).await;
+    let upload = Upload::create(&client).await;
+    upload.part(10, "aaaa").await;
+    let beyond = client
+        .upload_part()
+        .bucket(BUCKET)
+        .key(KEY)
+        .upload_id(&upload.id)
+        .part_number(11)
+        .body(b"bbbb".to_vec().into());
+    assert_eq!(refusal(beyond.send().await), (400, "InvalidArgument".into()));
+}
+
+#[tokio::test]
 async fn the_least_size_of_parts_is_that_of_aws() {
     let (_server, client) = start(Server::builder()).await;
     let upload = Upload::create(&client).await;
