@@ -24,6 +24,7 @@ mod recoverable_writer;
 mod renaming;
 mod status;
 mod take_over;
+mod verification;
 
 use std::fs;
 use std::io;
@@ -99,6 +100,7 @@ impl FileSystem for LocalFileSystem {
             | Capabilities::PINNED_READS
             | Capabilities::RECOVERABLE_WRITER
             | Capabilities::RECOVERABLE_RESUME
+            | Capabilities::RECOVERABLE_VERIFY
             | Capabilities::RECURSIVE_LIST
     }
 

@@ -30,6 +30,8 @@ bitflags::bitflags! {
         const PENDING_UPLOADS = 1 << 9;
         /// Nothing below a path can be seen before it is published.
         const ATOMIC_PUBLISH = 1 << 10;
+        /// `recoverable_writer().verify` works.
+        const RECOVERABLE_VERIFY = 1 << 11;
         const _ = !0;
     }
 }

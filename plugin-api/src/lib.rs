@@ -148,7 +148,8 @@ pub use options::{
     CreateOptions, ExtensionOption, Extensions, ListOptions, OpenOptions, OptionValue, WriteMode,
 };
 pub use recoverable::{
-    Committer, PendingUpload, Recoverable, RecoverableInfo, RecoverableStream, RecoverableWriter,
+    Committer, PendingUpload, Recoverable, RecoverableCondition, RecoverableInfo, RecoverableStream,
+    RecoverableWriter,
 };
 pub use status::{FileKind, FileStatus};
 pub use stream::{InputStream, OutputStream};

@@ -102,6 +102,23 @@ pub struct PendingUpload {
     pub initiated: Option<SystemTime>,
 }
 
+/// What a commit of a recoverable would come to now. A text says why, as part of a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RecoverableCondition {
+    /// A commit publishes the file.
+    Committable,
+    /// Exactly the bytes that the recoverable covers are published; a commit changes nothing.
+    Committed,
+    /// What it refers to expired or was aborted, and nothing of it is published.
+    Gone(String),
+    /// Something that a commit would not replace stands in the way, such as the file of another
+    /// recovery.
+    Conflict(String),
+    /// The store no longer has what was persisted.
+    Damaged(String),
+}
+
 /// Writes files that can be resumed and are published exactly once.
 #[async_trait]
 pub trait RecoverableWriter: Send + Sync + 'static {
@@ -138,6 +155,17 @@ pub trait RecoverableWriter: Send + Sync + 'static {
 
     /// Reads a recoverable without any request.
     fn inspect(&self, state: &Recoverable) -> Result<RecoverableInfo>;
+
+    /// Finds out what a commit of a recoverable would come to, and changes nothing anywhere. The
+    /// answer may be outdated as soon as it is there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) before any request if the state itself is
+    /// damaged; whatever keeps the store from answering.
+    async fn verify(&self, state: &Recoverable) -> Result<RecoverableCondition> {
+        let _ = state;
+        Err(Error::unsupported("this file system", "verifying recoverables"))
+    }
 
     /// One page of the open uploads below `under`. The next page, if there is one, is asked for with
     /// the returned token; the first with "".

@@ -35,6 +35,7 @@ impl FileSystem for S3FileSystem {
         let mut capabilities = Capabilities::PINNED_READS
             | Capabilities::RECOVERABLE_WRITER
             | Capabilities::RECOVERABLE_RESUME
+            | Capabilities::RECOVERABLE_VERIFY
             | Capabilities::RECURSIVE_LIST
             | Capabilities::PENDING_UPLOADS
             | Capabilities::ATOMIC_PUBLISH;

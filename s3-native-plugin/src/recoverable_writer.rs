@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use plugin_api::{
-    Committer, CreateOptions, Error, ErrorKind, Location, PendingUpload, Recoverable, RecoverableInfo,
-    RecoverableStream, RecoverableWriter, Result, WriteMode, async_trait,
+    Committer, CreateOptions, Error, ErrorKind, Location, PendingUpload, Recoverable, RecoverableCondition,
+    RecoverableInfo, RecoverableStream, RecoverableWriter, Result, WriteMode, async_trait,
 };
 
 use crate::bucket::Bucket;
@@ -19,6 +19,7 @@ use crate::recoverable_stream::S3RecoverableStream;
 mod old_committer;
 mod old_state;
 mod pending_uploads;
+mod verify;
 
 /// Opens, recovers and gives up files that are published exactly once.
 #[derive(Debug)]
@@ -201,6 +202,14 @@ impl RecoverableWriter for S3RecoverableWriter {
             .with_attribute("equal-parts", state.equal_parts.to_string())
             .with_attribute("parts", state.parts.len().to_string())
             .with_attribute("tail-bytes", state.tail.len().to_string()))
+    }
+
+    /// One or two requests: what the store has of the upload, and what stands at the path if that
+    /// matters.
+    async fn verify(&self, state: &Recoverable) -> Result<RecoverableCondition> {
+        let _pass = self.bucket.gate.enter()?;
+        let state = self.read("verify", state)?;
+        verify::condition(&self.target(&state), &state).await
     }
 
     async fn pending_uploads(

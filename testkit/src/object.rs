@@ -112,6 +112,14 @@ impl Millis {
         Self(since.as_millis() as u64)
     }
 
+    /// So much before this, but not before the epoch.
+    pub(crate) fn earlier(self, by: Duration) -> Self {
+        Self(
+            self.0
+                .saturating_sub(u64::try_from(by.as_millis()).unwrap_or(u64::MAX)),
+        )
+    }
+
     pub(crate) fn timestamp(self) -> Timestamp {
         Timestamp::from(UNIX_EPOCH + Duration::from_millis(self.0))
     }

@@ -31,6 +31,7 @@ const OPERATIONS: &[&str] = &[
     "close_for_commit",
     "commit",
     "abort",
+    "verify",
     "pending_uploads",
     "abort_upload",
 ];

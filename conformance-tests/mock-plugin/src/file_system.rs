@@ -139,6 +139,7 @@ impl FileSystem for MockFileSystem {
             | Capabilities::PINNED_READS
             | Capabilities::RECOVERABLE_WRITER
             | Capabilities::RECOVERABLE_RESUME
+            | Capabilities::RECOVERABLE_VERIFY
             | Capabilities::BULK_COPY
             | Capabilities::RECURSIVE_LIST
             | Capabilities::PENDING_UPLOADS

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use plugin_api::{
-    Committer, Error, ErrorKind, Location, Recoverable, RecoverableStream, Result, WriteMode, async_trait,
+    Committer, Error, ErrorKind, Location, Recoverable, RecoverableCondition, RecoverableStream, Result,
+    WriteMode, async_trait,
 };
 
 use crate::file_system::Session;
@@ -219,6 +220,26 @@ impl MockCommitter {
             Some(_) => Err(self.conflict()),
             None => Err(gone(&self.state, "it was aborted, or its file was deleted")),
         }
+    }
+
+    /// What [`publish`](Self::publish) would come to.
+    pub(crate) fn condition(&self) -> RecoverableCondition {
+        let (store, state) = (&self.session.store, &self.state);
+        let outcome = if store.uploads.snapshot(state.upload, state.snapshot).is_none() {
+            let published = self.expect_published();
+            published.map(|()| RecoverableCondition::Committed)
+        } else if let Err(error) = store.check_free(&state.location, state.mode) {
+            Err(error)
+        } else {
+            Ok(RecoverableCondition::Committable)
+        };
+        outcome.unwrap_or_else(|error| {
+            let why = error.message().to_owned();
+            match error.kind() {
+                ErrorKind::UploadGone => RecoverableCondition::Gone(why),
+                _ => RecoverableCondition::Conflict(why),
+            }
+        })
     }
 
     fn covers(&self, content: &Bytes) -> bool {

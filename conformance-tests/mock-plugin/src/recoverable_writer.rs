@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use plugin_api::{
-    Committer, CreateOptions, Error, ErrorKind, Location, PendingUpload, Recoverable, RecoverableInfo,
-    RecoverableStream, RecoverableWriter, Result, async_trait,
+    Committer, CreateOptions, Error, ErrorKind, Location, PendingUpload, Recoverable, RecoverableCondition,
+    RecoverableInfo, RecoverableStream, RecoverableWriter, Result, async_trait,
 };
 
 use crate::file_system::Session;
@@ -97,6 +97,13 @@ impl RecoverableWriter for MockRecoverableWriter {
             state.len,
             state.upload.to_string(),
         ))
+    }
+
+    async fn verify(&self, state: &Recoverable) -> Result<RecoverableCondition> {
+        self.session.verb("verify", &self.session.root, || {
+            let committer = MockCommitter::recovered(Arc::clone(&self.session), self.read(state)?);
+            Ok(committer.condition())
+        })
     }
 
     async fn pending_uploads(

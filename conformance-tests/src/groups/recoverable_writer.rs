@@ -4,6 +4,7 @@ mod persist_points;
 mod recovery;
 mod states;
 mod uploads;
+mod verification;
 
 use plugin_api::{Capabilities, CreateOptions, ErrorKind};
 
@@ -47,6 +48,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases.extend(uploads::cases());
     cases.extend(recovery::cases());
     cases.extend(persist_points::cases());
+    cases.extend(verification::cases());
     cases
 }
 

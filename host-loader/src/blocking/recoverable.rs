@@ -3,7 +3,9 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use plugin_api::{Bytes, CreateOptions, Location, PendingUpload, Recoverable, RecoverableInfo, Result};
+use plugin_api::{
+    Bytes, CreateOptions, Location, PendingUpload, Recoverable, RecoverableCondition, RecoverableInfo, Result,
+};
 
 use super::block_on;
 use super::stream::io_error;
@@ -57,6 +59,11 @@ impl RecoverableWriter {
     /// Reads a recoverable without any request.
     pub fn inspect(&self, state: &Recoverable) -> Result<RecoverableInfo> {
         self.0.inspect(state)
+    }
+
+    /// Finds out what a commit of a recoverable would come to, and changes nothing anywhere.
+    pub fn verify(&self, state: &Recoverable) -> Result<RecoverableCondition> {
+        block_on(self.0.verify(state))
     }
 
     /// One page of the open uploads below `under`, and the token of the next page if there is one.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use blocking::unblock;
 use plugin_api::{
-    Committer, CreateOptions, Error, ErrorKind, Location, Recoverable, RecoverableInfo, RecoverableStream,
-    RecoverableWriter, Result, WriteMode,
+    Committer, CreateOptions, Error, ErrorKind, Location, Recoverable, RecoverableCondition, RecoverableInfo,
+    RecoverableStream, RecoverableWriter, Result, WriteMode,
 };
 
 use super::committer::{LocalCommitter, TargetContent, gone, remove, target_content};
@@ -17,6 +17,7 @@ use super::publication::{create_beside, hidden_prefix, kept, sync_directory};
 use super::recoverable_state::{IN_PROGRESS, State};
 use super::recoverable_stream::LocalRecoverableStream;
 use super::take_over::{TakenOver, lock, take_over};
+use super::verification::condition;
 
 /// Writes in-progress files beside their targets.
 pub(super) struct LocalRecoverableWriter;
@@ -46,6 +47,11 @@ impl RecoverableWriter for LocalRecoverableWriter {
         let state = State::decode("abort", state)?;
         unblock(move || remove(&state.temp_path()?).map_err(|error| io_error("abort", &state.target, &error)))
             .await
+    }
+
+    async fn verify(&self, state: &Recoverable) -> Result<RecoverableCondition> {
+        let state = State::decode("verify", state)?;
+        unblock(move || condition(&state)).await
     }
 
     fn inspect(&self, state: &Recoverable) -> Result<RecoverableInfo> {

@@ -41,22 +41,8 @@ pub(super) fn take_over(operation: &'static str, state: &State) -> Result<Option
             continue;
         }
         let len = file.metadata().map_err(|error| failed(&error))?.len();
-        if len < state.len {
-            return Err(damaged(
-                operation,
-                state,
-                &format!(
-                    "missing data: the in-progress file has {len} bytes, and the state covers {}",
-                    state.len
-                ),
-            ));
-        }
-        if checksum_of(&file, state.len).map_err(|error| failed(&error))? != Some(state.checksum) {
-            return Err(damaged(
-                operation,
-                state,
-                "the in-progress file does not hold the bytes that were persisted",
-            ));
+        if let Some(damage) = damage(state, &file, len).map_err(|error| failed(&error))? {
+            return Err(damaged(operation, state, &damage));
         }
         if free {
             if len > state.len {
@@ -94,6 +80,18 @@ fn copy(operation: &'static str, state: &State, mut source: File) -> Result<Name
         ));
     }
     Ok(copy)
+}
+
+/// What keeps an in-progress file of this length from being what the state covers.
+pub(super) fn damage(state: &State, file: &File, len: u64) -> io::Result<Option<String>> {
+    if len < state.len {
+        return Ok(Some(format!(
+            "missing data: the in-progress file has {len} bytes, and the state covers {}",
+            state.len
+        )));
+    }
+    let intact = checksum_of(file, state.len)? == Some(state.checksum);
+    Ok((!intact).then(|| "the in-progress file does not hold the bytes that were persisted".to_owned()))
 }
 
 /// Marks a new file as being written. Where the file system has no locks, every recovery copies.

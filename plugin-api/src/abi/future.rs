@@ -17,6 +17,12 @@ use crate::{Error, ErrorKind, FileSystemFactory, Result};
 /// A future on the wire. It may borrow from the call's arguments, since it is polled in place.
 pub type WireFuture<'a, T> = BorrowingFfiFuture<'a, WireResult<T>>;
 
+/// What a method that was appended to the interface answers for a plugin that does not have it.
+pub(super) fn unsupported<'a, T: Send + 'a>(what: &str) -> WireFuture<'a, T> {
+    let error = Error::unsupported("this plugin", what).with_remedy("use a newer build of the plugin");
+    BorrowingFfiFuture::new(std::future::ready(to_wire(Err::<T, _>(error))))
+}
+
 /// The way into a plugin: its runtime entered and its panics caught.
 #[derive(Clone)]
 pub(super) struct Enter(Arc<dyn FileSystemFactory>);

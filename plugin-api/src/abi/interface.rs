@@ -10,7 +10,7 @@ use abi_stable::{StableAbi, std_types::Tuple2};
 
 use super::chunk::Chunk;
 use super::error::WireResult;
-use super::future::WireFuture;
+use super::future::{WireFuture, unsupported};
 use super::wire::{
     ByteRange, Create, Extension, List, LocationBuf, LocationRef, Open, Pair, PairRef, Status,
 };
@@ -129,6 +129,15 @@ pub struct PendingUploadBuf {
     pub(super) initiated_ms: ROption<i64>,
 }
 
+/// A [`RecoverableCondition`](crate::RecoverableCondition) on the wire: `tag` says which, and `why`
+/// is "" where there is nothing to say.
+#[repr(C)]
+#[derive(StableAbi)]
+pub struct ConditionBuf {
+    pub(super) tag: u32,
+    pub(super) why: RString,
+}
+
 /// One page of open uploads and the token of the next.
 pub type PendingUploadPage = Tuple2<RVec<PendingUploadBuf>, ROption<RString>>;
 
@@ -156,6 +165,10 @@ pub trait RecoverableWriterAbi: Send + Sync + 'static {
     ) -> WireFuture<'a, PendingUploadPage>;
     #[sabi(last_prefix_field)]
     fn abort_upload(&self, upload: PendingUploadBuf) -> WireFuture<'_, ()>;
+    fn verify<'a>(&'a self, state: RecoverableRef<'a>) -> WireFuture<'a, ConditionBuf> {
+        let _ = state;
+        unsupported("verifying recoverables")
+    }
 }
 
 /// [`RecoverableStream`](crate::RecoverableStream) on the wire.

@@ -1,8 +1,12 @@
 //! Conversions of the records of exactly-once output and of tokens.
 
-use super::interface::{PendingUploadBuf, RecoverableBuf, RecoverableInfoBuf, RecoverableRef, TokenBuf};
+use super::interface::{
+    ConditionBuf, PendingUploadBuf, RecoverableBuf, RecoverableInfoBuf, RecoverableRef, TokenBuf,
+};
 use super::wire::{pairs_from_wire, pairs_to_wire, time_from_wire, time_to_wire};
-use crate::{Bytes, DelegationToken, PendingUpload, Recoverable, RecoverableInfo, Result};
+use crate::{
+    Bytes, DelegationToken, Error, PendingUpload, Recoverable, RecoverableCondition, RecoverableInfo, Result,
+};
 
 impl From<Recoverable> for RecoverableBuf {
     fn from(state: Recoverable) -> Self {
@@ -55,6 +59,44 @@ impl RecoverableInfoBuf {
         );
         info.attributes = pairs_from_wire(self.attributes);
         Ok(info)
+    }
+}
+
+const COMMITTABLE: u32 = 0;
+const COMMITTED: u32 = 1;
+const GONE: u32 = 2;
+const CONFLICT: u32 = 3;
+const DAMAGED: u32 = 4;
+
+impl From<RecoverableCondition> for ConditionBuf {
+    fn from(condition: RecoverableCondition) -> Self {
+        let (tag, why) = match condition {
+            RecoverableCondition::Committable => (COMMITTABLE, String::new()),
+            RecoverableCondition::Committed => (COMMITTED, String::new()),
+            RecoverableCondition::Gone(why) => (GONE, why),
+            RecoverableCondition::Conflict(why) => (CONFLICT, why),
+            RecoverableCondition::Damaged(why) => (DAMAGED, why),
+        };
+        Self { tag, why: why.into() }
+    }
+}
+
+impl ConditionBuf {
+    /// The condition, unless the plugin is newer and has one that this build does not know.
+    pub(super) fn into_condition(self) -> Result<RecoverableCondition> {
+        let why = self.why.into_string();
+        match self.tag {
+            COMMITTABLE => Ok(RecoverableCondition::Committable),
+            COMMITTED => Ok(RecoverableCondition::Committed),
+            GONE => Ok(RecoverableCondition::Gone(why)),
+            CONFLICT => Ok(RecoverableCondition::Conflict(why)),
+            DAMAGED => Ok(RecoverableCondition::Damaged(why)),
+            tag => Err(Error::unsupported(
+                "this host",
+                &format!("the condition {tag} of recoverables: {why}"),
+            )
+            .with_remedy("use a newer build of the host")),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What tests use to look into a server, and to prepare what it holds.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use s3s::validation::NameValidation as _;
@@ -119,6 +120,23 @@ impl Store {
                 .collect(),
         };
         bucket.uploads.iter().map(info).collect()
+    }
+
+    /// Lets an open upload appear to have been begun so much earlier, and tells whether there is one.
+    ///
+    /// # Panics
+    /// If the server keeps its state in a folder that cannot be written to.
+    pub fn backdate_upload(&self, bucket: &str, upload_id: &str, by: Duration) -> bool {
+        let Ok(mut state) = self.bucket(bucket) else {
+            return false;
+        };
+        let Some(((key, _), upload)) = state.uploads.iter_mut().find(|((_, id), _)| id == upload_id) else {
+            return false;
+        };
+        upload.initiated = upload.initiated.earlier(by);
+        self.on_folder(|folder| folder.save_upload(bucket, upload_id, key, upload))
+            .expect("the folder is writable");
+        true
     }
 
     /// Bytes held by objects and open uploads; what several refer to counts for each.

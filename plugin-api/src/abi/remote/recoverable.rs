@@ -7,12 +7,12 @@ use async_trait::async_trait;
 
 use crate::abi::error::from_wire;
 use crate::abi::interface::{
-    CommitterAbi_TO, PendingUploadBuf, RecoverableStreamAbi_TO, RecoverableWriterAbi_TO,
+    CommitterAbi_TO, ConditionBuf, PendingUploadBuf, RecoverableStreamAbi_TO, RecoverableWriterAbi_TO,
 };
 use crate::abi::wire::{Create, LocationBuf, extensions_to_wire};
 use crate::{
-    Bytes, Committer, CreateOptions, Location, PendingUpload, Recoverable, RecoverableInfo,
-    RecoverableStream, RecoverableWriter, Result,
+    Bytes, Committer, CreateOptions, Location, PendingUpload, Recoverable, RecoverableCondition,
+    RecoverableInfo, RecoverableStream, RecoverableWriter, Result,
 };
 
 pub(super) struct RemoteWriter(pub(super) RecoverableWriterAbi_TO<RBox<()>>);
@@ -57,6 +57,10 @@ impl RecoverableWriter for RemoteWriter {
 
     fn inspect(&self, state: &Recoverable) -> Result<RecoverableInfo> {
         from_wire(self.0.inspect(state.into()))?.into_info()
+    }
+
+    async fn verify(&self, state: &Recoverable) -> Result<RecoverableCondition> {
+        from_wire(self.0.verify(state.into()).await).and_then(ConditionBuf::into_condition)
     }
 
     async fn pending_uploads(

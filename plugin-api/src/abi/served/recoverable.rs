@@ -9,8 +9,8 @@ use crate::abi::chunk::Chunk;
 use crate::abi::error::{WireResult, to_wire};
 use crate::abi::future::{Enter, Entered, WireFuture};
 use crate::abi::interface::{
-    CommitterAbi, CommitterAbi_TO, PendingUploadBuf, PendingUploadPage, RecoverableBuf, RecoverableInfoBuf,
-    RecoverableRef, RecoverableStreamAbi, RecoverableStreamAbi_TO, RecoverableWriterAbi,
+    CommitterAbi, CommitterAbi_TO, ConditionBuf, PendingUploadBuf, PendingUploadPage, RecoverableBuf,
+    RecoverableInfoBuf, RecoverableRef, RecoverableStreamAbi, RecoverableStreamAbi_TO, RecoverableWriterAbi,
     RecoverableWriterAbi_TO,
 };
 use crate::abi::wire::{Create, LocationBuf, LocationRef};
@@ -96,6 +96,12 @@ impl RecoverableWriterAbi for Entered<Arc<dyn RecoverableWriter>> {
         self.enter.future("abort upload", async move {
             let upload = upload.into_upload()?;
             (**self).abort_upload(&upload).await
+        })
+    }
+
+    fn verify<'a>(&'a self, state: RecoverableRef<'a>) -> WireFuture<'a, ConditionBuf> {
+        self.enter.future("verify", async move {
+            Ok((**self).verify(&state.into()).await?.into())
         })
     }
 }
