@@ -208,6 +208,17 @@ impl RecoverableWriter for S3RecoverableWriter {
     /// matters.
     async fn verify(&self, state: &Recoverable) -> Result<RecoverableCondition> {
         let _pass = self.bucket.gate.enter()?;
+        if let Some(old) = OldState::decode(state) {
+            let old = self.readable("verify", old)?;
+            return match self.committer_of_old(old, state).await {
+                Ok(committer) => committer.condition().await,
+                // What is wrong with the side object.
+                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => {
+                    Ok(RecoverableCondition::Damaged(error.message().to_owned()))
+                }
+                Err(error) => Err(error),
+            };
+        }
         let state = self.read("verify", state)?;
         verify::condition(&self.target(&state), &state).await
     }

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use plugin_api::{Committer, ErrorKind, Recoverable, Result, WriteMode, async_trait};
+use plugin_api::{Committer, ErrorKind, Recoverable, RecoverableCondition, Result, WriteMode, async_trait};
 
 use super::old_state::{Tail, measure};
+use super::verify;
 use crate::committer::S3Committer;
 use crate::multipart_upload::{self as multipart, Content, Found, Target, Upload, bare, etag};
 use crate::recoverable_state::{OldState, RecoverableState};
@@ -86,6 +87,23 @@ impl OldCommitter {
                     Found::Ours(_) => Ok(Progress::Published),
                     found => Err(multipart::gone("commit", &upload, &found)),
                 }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What a commit would come to, found out without changing anything.
+    pub(super) async fn condition(&self) -> Result<RecoverableCondition> {
+        const OPERATION: &str = "verify";
+        let upload = Upload::resumed(&self.target, &self.old.upload_id, 0, &[]);
+        match upload.list_parts(OPERATION).await {
+            Ok(listed) => Ok(match measure(OPERATION, &upload, &self.old, &listed) {
+                Ok(_) => RecoverableCondition::Committable,
+                Err(changed) => RecoverableCondition::Damaged(changed.message().to_owned()),
+            }),
+            Err(error) if error.kind() == ErrorKind::UploadGone => {
+                let found = multipart::find(OPERATION, &self.target, Some(&self.content())).await?;
+                Ok(verify::gone(&upload, found))
             }
             Err(error) => Err(error),
         }

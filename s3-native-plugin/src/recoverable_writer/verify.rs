@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use plugin_api::{ErrorKind, RecoverableCondition, Result, WriteMode};
 
-use crate::multipart_upload::{self as multipart, Content, Found, Part, Target, Upload};
+use crate::multipart_upload::{self as multipart, Content, Found, Target, Upload};
 use crate::recoverable_state::RecoverableState;
 
 const OPERATION: &str = "verify";
@@ -25,7 +25,7 @@ pub(super) async fn condition(
             found => occupied(found),
         });
     }
-    let upload = Upload::resumed(target, &state.upload_id, &state.parts);
+    let upload = Upload::resumed(target, &state.upload_id, state.begun, &state.parts);
     match upload.list_parts(OPERATION).await {
         Ok(listed) => {
             if let Err(changed) = upload.verify(OPERATION, &state.parts, &listed) {
@@ -33,14 +33,8 @@ pub(super) async fn condition(
             }
         }
         Err(error) if error.kind() == ErrorKind::UploadGone => {
-            let found = multipart::find(OPERATION, target, Some(&content(state))).await?;
-            return Ok(match found {
-                Found::Nothing => RecoverableCondition::Gone(format!(
-                    "the upload '{}' no longer exists: it expired or was aborted",
-                    upload.id
-                )),
-                found => occupied(found),
-            });
+            let found = multipart::find(OPERATION, target, Some(&state.content())).await?;
+            return Ok(gone(&upload, found));
         }
         Err(error) => return Err(error),
     }
@@ -48,11 +42,22 @@ pub(super) async fn condition(
         return Ok(RecoverableCondition::Committable);
     }
     Ok(
-        match multipart::find(OPERATION, target, Some(&content(state))).await? {
+        match multipart::find(OPERATION, target, Some(&state.content())).await? {
             Found::Nothing => RecoverableCondition::Committable,
             found => occupied(found),
         },
     )
+}
+
+/// What an object at the path means if the upload is gone.
+pub(super) fn gone(upload: &Upload, found: Found) -> RecoverableCondition {
+    match found {
+        Found::Nothing => RecoverableCondition::Gone(format!(
+            "the upload '{}' no longer exists: it expired or was aborted",
+            upload.id
+        )),
+        found => occupied(found),
+    }
 }
 
 /// What an object at the path means where it would not be replaced.
@@ -62,23 +67,11 @@ fn occupied(found: Found) -> RecoverableCondition {
         Found::OtherContent(difference) => RecoverableCondition::Conflict(format!(
             "another recovery of this file was committed instead: {difference}"
         )),
+        Found::Untold(why) => RecoverableCondition::Conflict(format!(
+            "it cannot be told whether the file there, which has the right length, is ours: {why}"
+        )),
         Found::Foreign | Found::Nothing => {
             RecoverableCondition::Conflict("another file is there, which is not ours".to_owned())
         }
     }
-}
-
-/// The object that a commit makes of the parts and the tail.
-fn content(state: &RecoverableState) -> Content {
-    let mut parts = state.parts.clone();
-    if !state.tail.is_empty() {
-        parts.push(Part {
-            number: 0,
-            size: state.tail.len() as u64,
-            crc32c: crc32c::crc32c(&state.tail),
-            checksum_kept: false,
-            etag: String::new(),
-        });
-    }
-    Content::of_parts(&parts)
 }
