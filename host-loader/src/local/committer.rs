@@ -85,10 +85,7 @@ impl Shared {
     fn commit_own(&self, file: &File) -> Result<()> {
         let temp = self.state.temp_path()?;
         if !is_at(file, &temp).map_err(|error| self.failed(&error))? {
-            if temp
-                .symlink_metadata()
-                .is_err_and(|error| says_nothing_there(&error))
-            {
+            if is_missing(&temp) {
                 return self.expect_committed();
             }
             return Err(self.conflict(
@@ -134,8 +131,11 @@ impl Shared {
 
     /// Publishes the in-progress file itself, which stays where it is if that fails.
     fn publish(&self, path: &Path) -> Result<()> {
-        let temp = kept(path).map_err(|error| self.failed(&error))?;
-        match publish(temp, &self.state.target_path()?, self.state.mode) {
+        let target = self.state.target_path()?;
+        let published = kept(path)
+            .map_err(PublishError::Io)
+            .and_then(|temp| publish(temp, &target, self.state.mode));
+        match published {
             Ok(()) => Ok(()),
             // Another committer of the same state found the lock taken, published a copy, and deleted
             // the file before this one had moved it.
@@ -228,6 +228,12 @@ pub(super) fn target_content(state: &State) -> io::Result<TargetContent> {
     } else {
         TargetContent::Foreign
     })
+}
+
+/// Whether there is nothing at the path.
+fn is_missing(path: &Path) -> bool {
+    path.symlink_metadata()
+        .is_err_and(|error| says_nothing_there(&error))
 }
 
 /// Deletes a file that may be gone already.

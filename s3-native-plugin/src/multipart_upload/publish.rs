@@ -223,6 +223,7 @@ async fn look(operation: &'static str, target: &Target, content: &Content, failu
 /// Whether the request may have been carried out although it failed.
 pub(crate) fn may_have_taken_effect(error: &Error) -> bool {
     is_error_in_200(error)
+        || is_bare_not_found(error)
         || matches!(
             error.kind(),
             ErrorKind::PreconditionFailed
@@ -233,11 +234,16 @@ pub(crate) fn may_have_taken_effect(error: &Error) -> bool {
         )
 }
 
+/// A 404 whose body was cut off: of an upload that is gone, for all we know.
+fn is_bare_not_found(error: &Error) -> bool {
+    error.kind() == ErrorKind::NotFound && error.service_code().is_empty()
+}
+
 /// Whether the upload is gone: Ceph says so with a server error only.
 async fn is_gone(operation: &'static str, upload: &Upload, error: &Error) -> bool {
     match error.kind() {
         ErrorKind::UploadGone => true,
-        ErrorKind::Unavailable => !upload.exists(operation).await.unwrap_or(true),
+        ErrorKind::Unavailable | ErrorKind::NotFound => !upload.exists(operation).await.unwrap_or(true),
         _ => false,
     }
 }

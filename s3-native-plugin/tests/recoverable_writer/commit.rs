@@ -109,11 +109,15 @@ async fn any_number_of_commits_in_any_process_is_one() {
 async fn a_commit_without_faults_makes_no_extra_request() {
     let fixture = Fixture::new().await;
     for (len, requests) in [(10, 1), (2 * PART + 10, 1 + 3 + 1)] {
-        fixture.server.requests().clear();
-        let mut stream = begin(&fixture, "k", &pattern(len)).await;
-        stream.persist().await.unwrap();
-        stream.close_for_commit().await.unwrap().commit().await.unwrap();
-        assert_eq!(fixture.server.requests().total(), requests);
+        for persist in [false, true] {
+            fixture.server.requests().clear();
+            let mut stream = begin(&fixture, "k", &pattern(len)).await;
+            if persist {
+                stream.persist().await.unwrap();
+            }
+            stream.close_for_commit().await.unwrap().commit().await.unwrap();
+            assert_eq!(fixture.server.requests().total(), requests);
+        }
     }
 }
 
@@ -124,6 +128,9 @@ async fn a_commit_whose_reply_is_lost_is_a_success() {
             Action::ApplyThenReset,
             Action::apply_then_status(500, "InternalError"),
             Action::apply_then_status(503, "SlowDown"),
+            // The status arrives, and the body that says what became of it does not.
+            Action::CutBodyAfter(20),
+            Action::ResetBodyAfter(0),
         ] {
             // Lost once, so that a repetition meets its own effect; and lost every time.
             for times in [1, 1000] {

@@ -380,6 +380,26 @@ async fn an_error_of_a_part_in_the_background_shows_at_persist_and_old_state_sta
 }
 
 #[tokio::test]
+async fn a_part_that_was_stored_although_it_failed_is_sent_again_under_its_number() {
+    let fixture = Fixture::new().await;
+    let content = pattern(3 * PART + 5);
+    let lost = Action::apply_then_status(500, "InternalError");
+    let fault = Fault::on("UploadPart").part_number(2).times(1).action(lost);
+    fixture.server.faults().add(fault);
+    let mut stream = begin(&fixture, "k", &content).await;
+    let state = stream.persist().await.unwrap();
+    drop(stream);
+    assert_eq!(fixture.server.requests().count("UploadPart"), 4);
+    let upload = fixture.server.store().open_uploads(BUCKET).remove(0);
+    assert_eq!(
+        upload.parts,
+        [(1, PART as u64), (2, PART as u64), (3, PART as u64)]
+    );
+    recommit(&fixture, &state).await.commit().await.unwrap();
+    assert!(fixture.content("k").unwrap() == content);
+}
+
+#[tokio::test]
 async fn a_long_tail_becomes_a_part_so_that_state_stays_small() {
     let fixture = Fixture::new().await;
     let (_factory, fs) = fixture
