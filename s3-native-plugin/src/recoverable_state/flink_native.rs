@@ -20,8 +20,8 @@ use super::old::{OldPart, OldState, SideObject, length, part_count, part_number}
 use super::wire::Reader;
 
 /// Reads a state; what its numbers mean is checked by the caller.
-pub(super) fn read(bytes: Bytes) -> Result<OldState> {
-    let mut reader = Reader::new(bytes);
+pub(super) fn read(bytes: &Bytes) -> Result<OldState> {
+    let mut reader = Reader::new(bytes.clone());
     let (key, upload_id) = (text(&mut reader)?, text(&mut reader)?);
     let parts_len = length(i64::from_be_bytes(reader.array()?))?;
     let count = part_count(i32::from_be_bytes(reader.array()?), 6, reader.left())?;

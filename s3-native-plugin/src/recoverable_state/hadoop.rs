@@ -23,7 +23,7 @@ use super::wire::Reader;
 pub(super) const MAGIC: [u8; 4] = [0x32, 0x14, 0x76, 0x98];
 
 /// Reads a state that begins with the magic; what its numbers mean is checked by the caller.
-pub(super) fn read(bytes: Bytes) -> Result<OldState> {
+pub(super) fn read(bytes: &Bytes) -> Result<OldState> {
     let mut reader = Reader::new(bytes.slice(MAGIC.len()..));
     // A negative length of a text is one that exceeds what is there.
     let (key, upload_id) = (reader.text()?, reader.text()?);

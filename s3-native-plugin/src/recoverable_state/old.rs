@@ -50,7 +50,7 @@ impl OldState {
     /// writes.
     pub(crate) fn decode(recoverable: &Recoverable) -> Option<Result<Self>> {
         (recoverable.version() == VERSION).then(|| {
-            let bytes = recoverable.bytes().clone();
+            let bytes = recoverable.bytes();
             let state = if bytes.starts_with(&hadoop::MAGIC) {
                 hadoop::read(bytes)?
             } else {

@@ -28,7 +28,7 @@ pub(super) struct OldCommitter {
 enum Progress {
     Begun,
     /// The parts were there.
-    Measured(S3Committer),
+    Measured(Box<S3Committer>),
     /// By somebody else.
     Published,
 }
@@ -77,10 +77,10 @@ impl OldCommitter {
                     parts,
                     tail: self.tail.content.clone(),
                 };
-                Ok(Progress::Measured(S3Committer::recovered(
+                Ok(Progress::Measured(Box::new(S3Committer::recovered(
                     Arc::clone(&self.target),
                     state,
-                )))
+                ))))
             }
             Err(error) if error.kind() == ErrorKind::UploadGone => {
                 match multipart::find("commit", &self.target, Some(&self.content())).await? {

@@ -57,7 +57,7 @@ async fn sixteen_writers_at_a_time_stay_within_the_budget_and_32_mib() {
     .await;
     let writer = fs.recoverable_writer().unwrap();
     let piece = pattern(300_000);
-    let writes = (0..WRITERS).map(|number| {
+    let all = (0..WRITERS).map(|number| {
         let (writer, piece) = (&writer, &piece);
         async move {
             let path = location(&format!("k{number}"));
@@ -74,7 +74,7 @@ async fn sixteen_writers_at_a_time_stay_within_the_budget_and_32_mib() {
             stream.close_for_commit().await.unwrap().commit().await.unwrap();
         }
     });
-    futures::future::join_all(writes).await;
+    futures::future::join_all(all).await;
     let peak = peak_memory();
     println!("peak: {} MiB of {} MiB", peak / MIB, (BUDGET + 32 * MIB) / MIB);
     assert!(peak <= BUDGET + 32 * MIB, "{} MiB", peak / MIB);

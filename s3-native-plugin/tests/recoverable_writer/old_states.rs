@@ -32,7 +32,7 @@ fn native(state: &FlinkState) -> Recoverable {
     text(&mut out, &state.key);
     text(&mut out, &state.upload_id);
     out.extend(state.bytes_in_parts.to_be_bytes());
-    out.extend((state.etags.len() as i32).to_be_bytes());
+    out.extend((state.etags.len() as u32).to_be_bytes());
     for (number, etag) in (1_i32..).zip(&state.etags) {
         out.extend(number.to_be_bytes());
         text(&mut out, etag);
@@ -47,13 +47,13 @@ fn native(state: &FlinkState) -> Recoverable {
 
 fn hadoop(state: &FlinkState) -> Recoverable {
     fn text(out: &mut Vec<u8>, text: &str) {
-        out.extend((text.len() as i32).to_le_bytes());
+        out.extend((text.len() as u32).to_le_bytes());
         out.extend(text.as_bytes());
     }
     let mut out = vec![0x32, 0x14, 0x76, 0x98];
     text(&mut out, &state.key);
     text(&mut out, &state.upload_id);
-    out.extend((state.etags.len() as i32).to_le_bytes());
+    out.extend((state.etags.len() as u32).to_le_bytes());
     for (number, etag) in (1_i32..).zip(&state.etags) {
         out.extend(number.to_le_bytes());
         // Hadoop's client takes the quotes off.
@@ -88,14 +88,14 @@ async fn begin(fixture: &Fixture, parts: &[&[u8]], tail: &[u8]) -> FlinkState {
     }
     let tail = (!tail.is_empty()).then(|| {
         fixture.server.store().put(BUCKET, SIDE_OBJECT, tail.to_vec());
-        (SIDE_OBJECT.to_owned(), tail.len() as i64)
+        (SIDE_OBJECT.to_owned(), (tail.len() as u64).cast_signed())
     });
     fixture.server.requests().clear();
     FlinkState {
         key: "d/file".to_owned(),
         upload_id,
         etags,
-        bytes_in_parts: parts.iter().map(|part| part.len() as i64).sum(),
+        bytes_in_parts: parts.iter().map(|part| (part.len() as u64).cast_signed()).sum(),
         tail,
     }
 }
