@@ -110,6 +110,8 @@ fn the_help_lists_verbs_and_exit_codes() {
         "mv",
         "rm",
         "mkdir",
+        "uploads",
+        "recoverable",
         "plugins",
         "Exit codes:",
         "  8  no plugin",

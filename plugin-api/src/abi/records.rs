@@ -138,3 +138,31 @@ impl From<TokenBuf> for DelegationToken {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    #[test]
+    fn every_condition_crosses_and_one_of_a_newer_plugin_is_no_success() {
+        let why = "because".to_owned();
+        for condition in [
+            RecoverableCondition::Committable,
+            RecoverableCondition::Committed,
+            RecoverableCondition::Gone(why.clone()),
+            RecoverableCondition::Conflict(why.clone()),
+            RecoverableCondition::Damaged(why),
+        ] {
+            let wire = ConditionBuf::from(condition.clone());
+            assert_eq!(wire.into_condition().unwrap(), condition);
+        }
+        let newer = ConditionBuf {
+            tag: DAMAGED + 1,
+            why: "of something new".into(),
+        };
+        let error = newer.into_condition().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.to_string().contains("something new"), "{error}");
+    }
+}

@@ -1,6 +1,6 @@
 //! persist and recover.
 
-use plugin_api::{CreateOptions, ErrorKind, Recoverable};
+use plugin_api::{CreateOptions, ErrorKind, Recoverable, RecoverableCondition};
 use testkit::{Action, Fault};
 
 use super::{begin, recommit, through_a_checkpoint};
@@ -151,6 +151,11 @@ async fn a_part_replaced_by_a_zombie_is_noticed_before_anything_is_written() {
     let upload = fixture.server.store().open_uploads(BUCKET).remove(0);
     zombie_part(&fixture, &upload.upload_id, 2).await;
     fixture.server.requests().clear();
+    let condition = fixture.writer().verify(&state).await.unwrap();
+    assert!(
+        matches!(&condition, RecoverableCondition::Damaged(why) if why.contains("part 2")),
+        "{condition:?}"
+    );
     let error = fixture.writer().recover(&state).await.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Changed);
     assert!(error.to_string().contains("part 2"), "{error}");

@@ -1,5 +1,8 @@
 //! The command line.
 
+mod recoverable;
+mod uploads;
+
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
@@ -7,6 +10,9 @@ use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Su
 use host_loader::plugin_api::Config;
 
 use crate::exit_status::ExitStatus;
+
+pub(crate) use recoverable::{RecoverableArguments, RecoverableCommand};
+pub(crate) use uploads::{UploadsCommand, UploadsGcArguments, UploadsLsArguments};
 
 /// Where the help shows the options that every verb has.
 const GLOBAL: &str = "Global options";
@@ -99,6 +105,18 @@ pub(crate) enum Command {
     Rm(RmArguments),
     /// Make directories
     Mkdir(MkdirArguments),
+    /// Look at uploads that were begun and not ended, and clean them up
+    Uploads {
+        /// What to do.
+        #[command(subcommand)]
+        command: UploadsCommand,
+    },
+    /// Look into the states of unfinished files that checkpoints keep, and finish or give up the files
+    Recoverable {
+        /// What to do.
+        #[command(subcommand)]
+        command: RecoverableCommand,
+    },
     /// Look at the plugins
     Plugins {
         /// What to do.

@@ -30,6 +30,7 @@
 //! each failure is one JSON object on a line of standard output; where standard output carries the
 //! content of a file (`cat`, `cp … -`), failures go to standard error instead.
 
+mod age;
 mod cat;
 mod cli;
 mod conformance;
@@ -42,11 +43,13 @@ mod mkdir;
 mod mv;
 mod output;
 mod plugins;
+mod recoverable;
 mod remedy;
 mod rm;
 mod session;
 mod stat;
 mod timestamp;
+mod uploads;
 
 use std::process::ExitCode;
 
@@ -73,6 +76,8 @@ async fn run(session: &mut Session, cli: &Cli) -> Result<(), Failure> {
         Command::Mv(arguments) => mv::run(session, arguments).await,
         Command::Rm(arguments) => rm::run(session, arguments).await,
         Command::Mkdir(arguments) => mkdir::run(session, arguments).await,
+        Command::Uploads { command } => uploads::run(session, command).await,
+        Command::Recoverable { command } => recoverable::run(session, command).await,
         Command::Plugins { command } => plugins::run(session, *command),
         Command::Conformance {
             command: ConformanceCommand::Run(arguments),
