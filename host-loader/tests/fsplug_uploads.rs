@@ -114,13 +114,12 @@ fn what_is_old_and_unreferenced_is_aborted_and_everything_else_stays() {
 fn a_state_file_protects_an_upload_in_whatever_form_it_holds_its_id() {
     let s3 = S3::new();
     let id = s3.upload("file", 8);
-    let hex: String = id.bytes().map(|byte| format!("{byte:02x}")).collect();
     let across_pieces = [vec![b'.'; (256 << 10) - 3], id.clone().into_bytes()].concat();
     let mut states = vec![
         id.clone().into_bytes(),
         [b"\x00\xff".as_slice(), id.as_bytes(), b"\xfe"].concat(),
-        hex.to_uppercase().into_bytes(),
-        hex.into_bytes(),
+        hex::encode_upper(&id).into_bytes(),
+        hex::encode(&id).into_bytes(),
         STANDARD.encode(&across_pieces).into_bytes(),
         across_pieces,
     ];

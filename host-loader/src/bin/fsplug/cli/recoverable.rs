@@ -32,7 +32,7 @@ pub(crate) struct RecoverableArguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) index: Option<u32>,
 
-    /// Use the file system of this URI, such as s3://bucket; else the one that knows the state
+    /// Use the file system of this URI, such as `s3://bucket`; else the one that knows the state
     #[arg(long, value_name = "URI")]
     pub(crate) uri: Option<String>,
 

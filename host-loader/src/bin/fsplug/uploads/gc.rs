@@ -204,22 +204,21 @@ fn tell_summary(
     if session.output.is_json() {
         return Ok(());
     }
-    let mut line = if arguments.yes {
+    let mut parts = vec![if arguments.yes {
         format!("{} aborted", summary.aborted)
     } else {
         format!("{} would be aborted", summary.would_abort)
-    };
-    for (number, what) in [
+    }];
+    let kept = [
         (summary.failed, "could not be"),
         (summary.referenced, "kept for state that refers to them"),
         (summary.unknown, "kept for want of a time or a usable id"),
-    ] {
-        if number > 0 {
-            line.push_str(&format!(", {number} {what}"));
-        }
-    }
+    ];
+    let kept = kept.into_iter().filter(|&(number, _)| number > 0);
+    parts.extend(kept.map(|(number, what)| format!("{number} {what}")));
     let younger = age::in_words(arguments.older_than);
-    line.push_str(&format!(", {} younger than {younger}", summary.younger));
+    parts.push(format!("{} younger than {younger}", summary.younger));
+    let mut line = parts.join(", ");
     if summary.would_abort > 0 {
         line.push_str("; add --yes to abort");
     }

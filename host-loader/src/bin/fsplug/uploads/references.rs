@@ -122,11 +122,10 @@ impl Search<'_> {
 
 /// Every form in which a file may hold an id.
 fn forms(id: &[u8]) -> Vec<Vec<u8>> {
-    let lower: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut forms = vec![
         id.to_vec(),
-        lower.to_ascii_uppercase().into_bytes(),
-        lower.into_bytes(),
+        hex::encode(id).into_bytes(),
+        hex::encode_upper(id).into_bytes(),
     ];
     // Three bytes are four characters, so it matters how many bytes come before the id.
     for before in 0..3 {
@@ -168,13 +167,12 @@ mod tests {
                         &b"\xff?"[..behind.min(2)],
                     ]
                     .concat();
-                    let hex: String = raw.iter().map(|byte| format!("{byte:02x}")).collect();
                     for content in [
                         raw.clone(),
                         STANDARD.encode(&raw).into_bytes(),
                         URL_SAFE.encode(&raw).into_bytes(),
-                        hex.to_uppercase().into_bytes(),
-                        hex.into_bytes(),
+                        hex::encode_upper(&raw).into_bytes(),
+                        hex::encode(&raw).into_bytes(),
                     ] {
                         for piece in [1, 2, 7, 1000] {
                             assert_eq!(found(&content, piece), [index], "{id} {before} {behind} {piece}");
