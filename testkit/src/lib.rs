@@ -24,6 +24,7 @@ mod bucket_names;
 mod checksums;
 mod conditions;
 mod connection;
+mod director;
 mod error_xml;
 mod errors;
 mod faults;
@@ -39,6 +40,7 @@ mod server;
 mod service;
 mod store;
 
+pub use director::{Arrival, Director};
 pub use faults::{Action, Fault, FaultHandle, Faults};
 pub use multipart::UploadInfo;
 pub use object::{Encryption, ObjectInfo};

@@ -13,11 +13,12 @@ use std::sync::atomic::AtomicU64;
 use s3s::auth::SecretKey;
 use s3s::service::S3ServiceBuilder;
 use s3s::validation::NameValidation as _;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::watch;
 
 use crate::auth::{Keys, RegionCheck};
 use crate::bucket_names::BucketNames;
+use crate::director::Director;
 use crate::faults::Faults;
 use crate::request_log::RequestLog;
 use crate::s3::Backend;
@@ -31,7 +32,8 @@ const WORKERS: usize = 2;
 
 /// A running S3 server on a loopback port. Dropping it closes all connections.
 ///
-/// It runs on threads of its own, and so serves plain tests and async ones alike.
+/// It runs on threads of its own, and so serves plain tests and async ones alike, unless it was started
+/// [on the runtime of its caller](ServerBuilder::start_here).
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
@@ -42,7 +44,7 @@ pub struct Server {
     log: RequestLog,
     stop: watch::Sender<bool>,
     stopped: watch::Receiver<bool>,
-    /// Present until dropped.
+    /// Present until dropped, unless it is the caller's.
     runtime: Option<Runtime>,
 }
 
@@ -54,6 +56,7 @@ struct Options {
     keys: Vec<(String, String)>,
     settings: Settings,
     folder: Option<PathBuf>,
+    director: Option<Arc<dyn Director>>,
 }
 
 impl Server {
@@ -62,13 +65,15 @@ impl Server {
         ServerBuilder::new()
     }
 
-    fn launch(options: Options) -> io::Result<Self> {
+    /// Starts on the given runtime, else on one of its own.
+    fn launch(options: Options, on: Option<Handle>) -> io::Result<Self> {
         let Options {
             port,
             buckets,
             keys,
             settings,
             folder,
+            director,
         } = options;
         let region = settings.region.clone();
         let store = Store::open(settings, folder.as_deref())?;
@@ -92,26 +97,33 @@ impl Server {
         let (faults, log) = (Faults::default(), RequestLog::default());
         let service = Service {
             s3: s3.build(),
+            director,
             faults: faults.clone(),
             log: log.clone(),
             next_request: AtomicU64::new(1),
         };
 
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(WORKERS)
-            .thread_name("testkit")
-            .enable_all()
-            .build()?;
+        let (handle, runtime) = match on {
+            Some(handle) => (handle, None),
+            None => {
+                let runtime = tokio::runtime::Builder::new_multi_thread()
+                    .worker_threads(WORKERS)
+                    .thread_name("testkit")
+                    .enable_all()
+                    .build()?;
+                (runtime.handle().clone(), Some(runtime))
+            }
+        };
         let listener = std::net::TcpListener::bind(("127.0.0.1", port))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let listener = {
-            let _context = runtime.enter();
+            let _context = handle.enter();
             tokio::net::TcpListener::from_std(listener)?
         };
         let (stop, stopping) = watch::channel(false);
         let (done, stopped) = watch::channel(false);
-        runtime.spawn(listener::run(listener, Arc::new(service), stopping, done));
+        handle.spawn(listener::run(listener, Arc::new(service), stopping, done));
         Ok(Self {
             address,
             region,
@@ -121,7 +133,7 @@ impl Server {
             log,
             stop,
             stopped,
-            runtime: Some(runtime),
+            runtime,
         })
     }
 

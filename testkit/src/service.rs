@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -9,6 +10,7 @@ use s3s::service::S3Service;
 
 use crate::bodies::{Damage, RequestBody, ResponseBody};
 use crate::connection::Control;
+use crate::director::{Arrival, Director};
 use crate::error_xml::{self, ErrorDocument};
 use crate::faults::{Action, Faults, Overlook};
 use crate::operation::Operation;
@@ -17,6 +19,7 @@ use crate::request_log::{Entry, RequestLog};
 /// What all connections share.
 pub(crate) struct Service {
     pub(crate) s3: S3Service,
+    pub(crate) director: Option<Arc<dyn Director>>,
     pub(crate) faults: Faults,
     pub(crate) log: RequestLog,
     pub(crate) next_request: AtomicU64,
@@ -38,7 +41,14 @@ impl Service {
     ) -> Result<Response<ResponseBody>, s3s::HttpError> {
         let (parts, body) = request.into_parts();
         let operation = Operation::classify(&parts.method, &parts.uri, &parts.headers);
-        let (delay, action) = self.faults.decide(&operation);
+        let directed = match &self.director {
+            Some(director) => director.direct(Arrival::of(&operation, &parts.headers)).await,
+            None => None,
+        };
+        let (delay, action) = match directed {
+            Some(action) => (Duration::ZERO, Some(action)),
+            None => self.faults.decide(&operation),
+        };
         let entry = self.log.record(operation, &parts, action.clone(), control.id);
         let id = format!("{:016X}", self.next_request.fetch_add(1, Ordering::Relaxed));
         let exchange = Exchange {

@@ -2,8 +2,12 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
 
 use super::{Options, Server};
+use crate::director::Director;
 use crate::store::{EtagKind, Settings};
 use crate::{ACCESS_KEY, REGION, SECRET_KEY};
 
@@ -16,6 +20,7 @@ pub struct ServerBuilder {
     credentials: Vec<(String, String)>,
     folder: Option<PathBuf>,
     settings: Settings,
+    director: Option<Arc<dyn Director>>,
 }
 
 impl ServerBuilder {
@@ -33,6 +38,7 @@ impl ServerBuilder {
                 equal_parts: false,
                 max_parts: 10_000,
             },
+            director: None,
         }
     }
 
@@ -99,6 +105,12 @@ impl ServerBuilder {
         self
     }
 
+    /// Lets this decide about each request before the faults do.
+    pub fn director(mut self, director: Arc<dyn Director>) -> Self {
+        self.director = Some(director);
+        self
+    }
+
     /// Starts the server.
     pub async fn start(self) -> io::Result<Server> {
         // Reading a folder may take long.
@@ -109,22 +121,38 @@ impl ServerBuilder {
 
     /// Starts the server from a thread that runs no async code.
     pub fn start_blocking(self) -> io::Result<Server> {
+        self.launch(None)
+    }
+
+    /// Starts the server on the runtime that this is called on, whose clock and threads it shares. It serves as
+    /// long as that runtime runs.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn start_here(self) -> io::Result<Server> {
+        self.launch(Some(Handle::current()))
+    }
+
+    fn launch(self, on: Option<Handle>) -> io::Result<Server> {
         let Self {
             port,
             buckets,
             credentials: mut keys,
             folder,
             settings,
+            director,
         } = self;
         if keys.is_empty() {
             keys.push((ACCESS_KEY.to_owned(), SECRET_KEY.to_owned()));
         }
-        Server::launch(Options {
+        let options = Options {
             port,
             buckets,
             keys,
             settings,
             folder,
-        })
+            director,
+        };
+        Server::launch(options, on)
     }
 }
