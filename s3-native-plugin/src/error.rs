@@ -36,7 +36,10 @@ where
             let message = service.err().message().unwrap_or_default();
             service_error(path, code, message, &reply)
         }
-        SdkError::ResponseError(_) if reply.status >= 300 => service_error(path, "", "", &reply),
+        // Without its code, a refusal says nothing that could be relied upon.
+        SdkError::ResponseError(_) if reply.status >= 300 && reply.status / 100 != 4 => {
+            service_error(path, "", "", &reply)
+        }
         SdkError::ResponseError(_) => Error::new(
             if is_timeout(&error) {
                 ErrorKind::Timeout

@@ -27,14 +27,17 @@ pub(super) fn of_attempt(
         });
     };
     let code = element(response, "Code").unwrap_or_default();
-    let is_success = response.status().is_success();
-    let transport = match (is_success && code.is_empty(), error.is_response_error()) {
+    let status = response.status();
+    let is_success = status.is_success();
+    // What a refusal means is told by its code: one that was cut short in front of it is no answer.
+    let needs_body = is_success || (status.is_client_error() && error.is_response_error());
+    let transport = match (needs_body && code.is_empty(), error.is_response_error()) {
         (false, _) => None,
         (true, true) => Some(TransportFailure::of_reply(error)),
         (true, false) => Some(TransportFailure::ReplyUnreadable),
     };
     Some(Failure {
-        status: response.status().as_u16(),
+        status: status.as_u16(),
         code,
         transport,
     })

@@ -154,6 +154,36 @@ async fn a_commit_whose_reply_is_lost_is_a_success() {
 }
 
 #[tokio::test]
+async fn a_refusal_that_is_cut_short_does_not_count() {
+    // Such a store refuses what was done before, with a status that means many things.
+    let fixture = Fixture::on(|server| server.forget_completed_uploads(true)).await;
+    let content = pattern(PART + 10);
+    let mut stream = begin(&fixture, "k", &content).await;
+    let unfinished = stream.persist().await.unwrap();
+    let committer = stream.close_for_commit().await.unwrap();
+    committer.commit().await.unwrap();
+    let finished = committer.recoverable().unwrap();
+    for times in [1, 1000] {
+        let cut = Action::CutBodyAfter(20);
+        let fault = Fault::on("CompleteMultipartUpload")
+            .times(times)
+            .action(cut.clone());
+        let fault = fixture.server.faults().add(fault);
+        recommit(&fixture, &finished)
+            .await
+            .commit_after_recovery()
+            .await
+            .unwrap();
+        assert!(fault.hits() > 0);
+        assert!(fixture.content("k").unwrap() == content);
+    }
+    let cut = Fault::on("ListParts").times(1).action(Action::CutBodyAfter(20));
+    fixture.server.faults().add(cut);
+    let error = fixture.writer().recover(&unfinished).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::UploadGone, "{error}");
+}
+
+#[tokio::test]
 async fn a_commit_that_failed_can_be_made_again() {
     let fixture = Fixture::new().await;
     for (operation, len) in [("PutObject", 10), ("CompleteMultipartUpload", 2 * PART + 10)] {
