@@ -45,15 +45,24 @@ impl S3FileSystemFactory {
         reason = "the signature that `export_plugin!` asks for"
     )]
     pub fn new(host: HostRef) -> Result<Self> {
-        Ok(Self {
+        Ok(Self::with(OnceLock::new(), host))
+    }
+
+    /// A factory whose file systems run on the caller's runtime.
+    pub(crate) fn on(runtime: Handle, host: HostRef) -> Self {
+        Self::with(OnceLock::from(runtime), host)
+    }
+
+    fn with(handle: OnceLock<Handle>, host: HostRef) -> Self {
+        Self {
             host,
             gate: Gate::new(None),
-            handle: OnceLock::new(),
+            handle,
             runtime: Mutex::new(None),
             memory: OnceLock::new(),
             clients: Mutex::new(Vec::new()),
             dialects: Dialects::default(),
-        })
+        }
     }
 
     /// The runtime, started with the number of threads that the first configuration asks for.

@@ -29,6 +29,8 @@ mod recoverable_stream;
 mod recoverable_writer;
 mod rename;
 pub mod retry;
+#[cfg(debug_assertions)]
+mod sabotage;
 mod settings;
 mod status;
 
@@ -46,7 +48,16 @@ plugin_api::export_plugin! {
 pub mod internals {
     use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
     use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-    use plugin_api::{Config, Error, Location, Result};
+    use plugin_api::{Config, Error, HostRef, Location, Result};
+    use tokio::runtime::Handle;
+
+    #[cfg(debug_assertions)]
+    pub use crate::sabotage::{Sabotage, sabotage};
+
+    /// A factory whose file systems run on this runtime instead of one of their own.
+    pub fn factory_on(runtime: Handle, host: HostRef) -> crate::S3FileSystemFactory {
+        crate::S3FileSystemFactory::on(runtime, host)
+    }
 
     /// The SDK's client as the file systems of this configuration have it.
     pub async fn client(config: &Config) -> Result<aws_sdk_s3::Client> {

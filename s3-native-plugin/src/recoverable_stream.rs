@@ -12,6 +12,8 @@ use plugin_api::{Committer, ErrorKind, Location, Recoverable, RecoverableStream,
 use crate::committer::S3Committer;
 use crate::multipart_upload::{MultipartUpload, Target, UploadGuard};
 use crate::recoverable_state::RecoverableState;
+#[cfg(debug_assertions)]
+use crate::sabotage;
 use crate::settings::MIN_PART_SIZE;
 
 /// What travels inside a state at most, in bytes.
@@ -167,6 +169,12 @@ impl RecoverableStream for S3RecoverableStream {
     async fn close(&mut self) -> Result<()> {
         if self.stage == Stage::Open {
             self.stage = Stage::Closed;
+        }
+        #[cfg(debug_assertions)]
+        if sabotage::is(sabotage::Sabotage::AbortOnClose)
+            && let Some(guard) = self.writer.upload()
+        {
+            guard.upload().abort().await?;
         }
         self.writer.abort().await
     }

@@ -15,6 +15,8 @@ use crate::multipart_upload::{self as multipart, Content, Found, MultipartUpload
 use crate::output_stream;
 use crate::recoverable_state::{OldState, RecoverableState};
 use crate::recoverable_stream::S3RecoverableStream;
+#[cfg(debug_assertions)]
+use crate::sabotage;
 
 mod old_committer;
 mod old_state;
@@ -154,6 +156,15 @@ impl RecoverableWriter for S3RecoverableWriter {
             return Ok(Arc::new(self.committer_of_old(old, state).await?));
         }
         let state = self.read("recover_for_commit", state)?;
+        #[cfg(debug_assertions)]
+        let state = if sabotage::is(sabotage::Sabotage::TailDropped) {
+            RecoverableState {
+                tail: bytes::Bytes::new(),
+                ..state
+            }
+        } else {
+            state
+        };
         Ok(Arc::new(S3Committer::recovered(self.target(&state), state)))
     }
 

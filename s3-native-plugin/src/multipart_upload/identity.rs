@@ -12,6 +12,8 @@ use super::etag;
 use super::target::{NONCE_METADATA, Target, encode_crc32c};
 use super::upload::{Part, bare};
 use crate::error::s3_error;
+#[cfg(debug_assertions)]
+use crate::sabotage;
 
 /// What a published object must be, to be the one in question.
 #[derive(Clone, Debug)]
@@ -154,6 +156,11 @@ pub(crate) async fn find(
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Found::Nothing),
         reply => reply?,
     };
+    let len = object.content_length().unwrap_or(0).cast_unsigned();
+    #[cfg(debug_assertions)]
+    if content.is_some() && sabotage::is(sabotage::Sabotage::ExistenceOnly) {
+        return Ok(Found::Ours(status(target, len, &object)));
+    }
     let Some(ours) = target.nonce else {
         return Ok(without_nonce(target, content, &object));
     };
@@ -163,7 +170,6 @@ pub(crate) async fn find(
     if nonce != Some(&ours.to_string()) {
         return Ok(Found::Foreign);
     }
-    let len = object.content_length().unwrap_or(0).cast_unsigned();
     let etag = object.e_tag().unwrap_or_default();
     match content.and_then(|content| content.difference(len, object.checksum_crc32_c(), etag)) {
         Some(difference) => Ok(Found::OtherContent(difference)),
