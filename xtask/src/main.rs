@@ -4,6 +4,7 @@ mod bench;
 mod count;
 mod demo;
 mod dist;
+mod explore;
 mod plugin_build;
 mod report;
 mod server;
@@ -32,6 +33,7 @@ enum Task {
     Dist(dist::Options),
     Plugin(plugin_build::Options),
     Bench(bench::Options),
+    Explore(explore::Options),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         Task::Dist(options) => dist::run(&options),
         Task::Plugin(options) => plugin_build::run(&options),
         Task::Bench(options) => bench::run(&options),
+        Task::Explore(options) => explore::run(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
