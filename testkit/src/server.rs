@@ -103,16 +103,15 @@ impl Server {
             next_request: AtomicU64::new(1),
         };
 
-        let (handle, runtime) = match on {
-            Some(handle) => (handle, None),
-            None => {
-                let runtime = tokio::runtime::Builder::new_multi_thread()
-                    .worker_threads(WORKERS)
-                    .thread_name("testkit")
-                    .enable_all()
-                    .build()?;
-                (runtime.handle().clone(), Some(runtime))
-            }
+        let (handle, runtime) = if let Some(handle) = on {
+            (handle, None)
+        } else {
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(WORKERS)
+                .thread_name("testkit")
+                .enable_all()
+                .build()?;
+            (runtime.handle().clone(), Some(runtime))
         };
         let listener = std::net::TcpListener::bind(("127.0.0.1", port))?;
         listener.set_nonblocking(true)?;
