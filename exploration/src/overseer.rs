@@ -87,6 +87,10 @@ struct Sent {
 
 /// What has happened so far.
 #[derive(Clone, Debug, Default)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "facts that are independent of each other"
+)]
 pub(crate) struct Record {
     pub(crate) faults: Vec<Fault>,
     /// Uploads that expired.

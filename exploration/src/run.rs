@@ -13,7 +13,7 @@ use crate::schedule::Schedule;
 use crate::world::{World, tick};
 
 /// No run takes longer, in virtual time.
-const LONGEST: Duration = Duration::from_secs(120);
+const LONGEST: Duration = Duration::from_mins(2);
 
 /// Whether time passes by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
