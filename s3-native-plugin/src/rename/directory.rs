@@ -70,7 +70,12 @@ async fn target(bucket: &Bucket, source: &Location, to: &Location) -> Result<Loc
         ));
     }
     let prefix = |location: &Location| location.with_key(&location.directory_prefix());
-    let target = match kind(bucket, to).await? {
+    let there = match kind(bucket, to).await? {
+        // With markers no file may have the name either, whether or not it was written with a slash.
+        None if bucket.settings.directory_markers => kind_without_slash(bucket, to).await?,
+        there => there,
+    };
+    let target = match there {
         None => prefix(to),
         Some(there) if there.is_directory() => {
             if to.directory_prefix() == source.key() {
@@ -86,6 +91,14 @@ async fn target(bucket: &Bucket, source: &Location, to: &Location) -> Result<Loc
     };
     bucket.check(OPERATION, &target)?;
     Ok(target)
+}
+
+/// What is at `to` without the slash at its end, if it has one.
+async fn kind_without_slash(bucket: &Bucket, to: &Location) -> Result<Option<FileStatus>> {
+    match to.key().strip_suffix('/').map(|key| to.with_key(key)) {
+        Some(file) if !file.is_root() && bucket.check(OPERATION, &file).is_ok() => kind(bucket, &file).await,
+        _ => Ok(None),
+    }
 }
 
 fn is_a_file(to: &Location) -> Error {
