@@ -174,17 +174,14 @@ impl Store {
         }
         let prefix = path.directory_prefix();
         let below = |name: &String| name.starts_with(&prefix);
-        let files: Vec<String> = content.files_below(&prefix).map(|(key, _)| key.clone()).collect();
-        if !recursive && (!files.is_empty() || content.directories.iter().any(below)) {
+        if !recursive && !content.is_empty(path) {
             return Err(
                 Error::new(ErrorKind::DirectoryNotEmpty, "the directory is not empty")
                     .with_path(path)
                     .with_remedy("delete it recursively, or what is in it first"),
             );
         }
-        for key in &files {
-            content.files.remove(key);
-        }
+        content.files.retain(|name, _| !below(name));
         content.directories.retain(|name| !below(name));
         content.directories.remove(path.key().trim_end_matches('/'));
         Ok(true)
@@ -197,13 +194,18 @@ impl Store {
         if from.is_root() || !(is_file || content.is_directory(from)) {
             return Err(not_found(from));
         }
+        let source = from.key().trim_end_matches('/');
         let enters = content.is_directory(to) && !content.files.contains_key(to.key());
-        let to = if enters || to.key().ends_with('/') {
+        if enters && !is_file && to.key().trim_end_matches('/') == source {
+            return Ok(());
+        }
+        // A slash asks for a directory: a file goes into it, and a directory becomes it.
+        let to = if enters || is_file && to.key().ends_with('/') {
             to.join(from.name())
         } else {
-            to.clone()
+            to.with_key(to.key().trim_end_matches('/'))
         };
-        if to.key() == from.key().trim_end_matches('/') {
+        if to.key() == source {
             return Ok(());
         }
         if is_file {
@@ -219,7 +221,7 @@ impl Store {
                 content.files.insert(to.key().to_owned(), file);
             }
         } else {
-            content.move_directory(from.key().trim_end_matches('/'), to.key());
+            content.move_directory(source, to.key());
         }
         Ok(())
     }
@@ -235,7 +237,7 @@ impl Store {
         if content.files.contains_key(to.key()) {
             return Err(not_a_directory(to));
         }
-        if content.files_below(&to.directory_prefix()).next().is_some() {
+        if !content.is_empty(to) {
             return Err(
                 Error::new(ErrorKind::DirectoryNotEmpty, "the target is not empty")
                     .with_path(to)
@@ -272,6 +274,13 @@ impl Content {
                 .directories
                 .contains(path.key().strip_suffix('/').unwrap_or(path.key()))
             || self.files_below(&path.directory_prefix()).next().is_some()
+    }
+
+    /// Whether nothing is in a directory, if there is one.
+    fn is_empty(&self, path: &Location) -> bool {
+        let prefix = path.directory_prefix();
+        let below = |name: &String| name.starts_with(&prefix);
+        self.files_below(&prefix).next().is_none() && !self.directories.iter().any(below)
     }
 
     /// Fails if one of the directories above the path is a file.

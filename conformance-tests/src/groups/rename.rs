@@ -33,7 +33,14 @@ pub(super) fn cases() -> Vec<Case> {
         a_directory_moves_with_everything => "a directory moves with everything in it", needs(directory);
         a_directory_into_a_directory => "a directory moves into a directory that exists", needs(directory);
         a_directory_not_into_itself => "a directory cannot be moved into itself", needs(directory);
-        a_directory_onto_itself_does_nothing => "a directory renamed to itself stays", needs(directory);
+        a_directory_onto_itself_does_nothing =>
+            "a directory renamed to itself stays, with or without a slash", needs(directory);
+        a_directory_to_a_new_name_with_a_slash =>
+            "a directory renamed to nothing with a slash gets that name", needs(directory);
+        a_directory_not_over_a_file =>
+            "a directory does not replace a file, nor go beside it", needs(directory | real);
+        not_over_a_directory_with_directories =>
+            "a directory that has directories in it is not replaced", needs(directory | real);
         a_missing_directory_is_not_found => "a missing directory is NotFound", needs(directory);
         neighbours_of_a_directory_stay => "neighbours of a moved directory stay", needs(directory);
         an_empty_directory_moves => "an empty directory moves", needs(directory | real);
@@ -234,8 +241,44 @@ async fn a_directory_not_into_itself(c: &Context) -> CaseResult {
 
 async fn a_directory_onto_itself_does_nothing(c: &Context) -> CaseResult {
     c.write("d/a", "x").await?;
-    rename(c, "d", "d").await?;
-    c.expect_files(&["d/a"], "afterwards").await
+    for (from, to) in [("d", "d"), ("d/", "d"), ("d", "d/"), ("d/", "d/")] {
+        rename(c, from, to).await?;
+        c.expect_files(&["d/a"], "afterwards").await?;
+    }
+    Ok(())
+}
+
+async fn a_directory_to_a_new_name_with_a_slash(c: &Context) -> CaseResult {
+    c.write("d/a", "x").await?;
+    rename(c, "d", "e/f/").await?;
+    c.expect_files(&["e/f/a"], "afterwards").await
+}
+
+async fn a_directory_not_over_a_file(c: &Context) -> CaseResult {
+    c.write("d/a", "x").await?;
+    c.write("file", "y").await?;
+    for target in ["file", "file/"] {
+        let result = c.fs().rename(&c.at("d"), &c.at(target)).await;
+        expect_error(result, &[ErrorKind::NotADirectory], target)?;
+    }
+    c.expect_files(&["d/a", "file"], "afterwards").await
+}
+
+async fn not_over_a_directory_with_directories(c: &Context) -> CaseResult {
+    c.write("d/a", "x").await?;
+    c.mkdirs("e/d/s").await?;
+    let result = c.fs().rename(&c.at("d"), &c.at("e")).await;
+    expect_error(
+        result,
+        &[ErrorKind::DirectoryNotEmpty],
+        "a directory of that name",
+    )?;
+    c.expect_files(&["d/a"], "afterwards").await?;
+    ensure!(
+        c.status("e/d/s").await?.is_directory(),
+        "the directory in the target is gone"
+    );
+    Ok(())
 }
 
 async fn a_missing_directory_is_not_found(c: &Context) -> CaseResult {
