@@ -3,18 +3,20 @@
 //! (with markers and directory renames switched on), or the path of a plugin's library, which is tested on `FSPLUG_CONFORMANCE_URI` with the pairs `key=value` of
 //! `FSPLUG_CONFORMANCE_CONFIG`, one a line.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+#[path = "support/plugins.rs"]
+mod plugins;
+
+use std::path::Path;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::{env, fs};
 
-use conformance_tests::{Connect, KnownGaps, RunOptions, Target, cases, trials};
-use host_loader::FileSystems;
+use conformance_tests::{KnownGaps, RunOptions, Target, cases, trials};
 use libtest_mimic::{Arguments, Trial};
 use plugin_api::{Config, Location};
 use testkit::Server;
 
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+use plugins::{Outcome, connect, mock_plugin, of_an_author, s3_plugin};
 
 /// The races are run this often: more than enough to meet every order of two writers.
 const ROUNDS: u32 = 1000;
@@ -100,11 +102,8 @@ fn target(name: &str, directory: &Path, server: &Server) -> Outcome<Target> {
             (Some(s3_plugin()), format!("s3://{BUCKET}/"), config)
         }
         path => {
-            let uri = env::var("FSPLUG_CONFORMANCE_URI")
-                .map_err(|_| format!("name the place to test '{path}' on with FSPLUG_CONFORMANCE_URI"))?;
-            let pairs = env::var("FSPLUG_CONFORMANCE_CONFIG").unwrap_or_default();
-            let pairs = pairs.lines().filter_map(|line| line.split_once('='));
-            (Some(PathBuf::from(path)), uri, Config::from_pairs(pairs))
+            let (uri, config) = of_an_author(path)?;
+            (Some(path.into()), uri, config)
         }
     };
     let root = Location::parse(&uri)?;
@@ -112,58 +111,4 @@ fn target(name: &str, directory: &Path, server: &Server) -> Outcome<Target> {
         &root,
         connect(library, &root, config),
     ))?)
-}
-
-/// A new registry each time, as another process would have one.
-fn connect(library: Option<PathBuf>, root: &Location, config: Config) -> Connect {
-    let root = root.clone();
-    Arc::new(move || {
-        let mut builder = FileSystems::builder()
-            .search_environment(false)
-            .config(config.clone());
-        if let Some(library) = &library {
-            builder = builder.plugin_file(library);
-        }
-        let root = root.clone();
-        Box::pin(async move { builder.build()?.get(&root).await })
-    })
-}
-
-fn mock_plugin() -> PathBuf {
-    library("FSPLUG_TEST_MOCK_PLUGIN", "mock-plugin", "libmock_plugin.so")
-}
-
-fn s3_plugin() -> PathBuf {
-    library("FSPLUG_TEST_PLUGIN", "s3-native-plugin", "libs3_native_plugin.so")
-}
-
-/// The library that a variable names, else built here.
-fn library(variable: &str, package: &str, file: &str) -> PathBuf {
-    if let Some(path) = env::var_os(variable) {
-        return path.into();
-    }
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "-p", package, "--message-format", "json"]);
-    // What the outer cargo says of itself would make build scripts run again.
-    for (name, _) in env::vars_os() {
-        let name = name.to_string_lossy().into_owned();
-        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
-            cargo.env_remove(name);
-        }
-    }
-    let output = cargo
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("cargo runs, since it runs this");
-    assert!(output.status.success(), "cargo builds {package}");
-    let messages = String::from_utf8_lossy(&output.stdout).into_owned();
-    let path = messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter_map(|message| message["filenames"].as_array().cloned())
-        .flatten()
-        .filter_map(|name| name.as_str().map(PathBuf::from))
-        .rfind(|path| path.file_name().is_some_and(|name| name == file));
-    path.unwrap_or_else(|| panic!("cargo names no {file}"))
 }
