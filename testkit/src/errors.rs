@@ -31,6 +31,14 @@ pub(crate) fn no_such_upload() -> S3Error {
     )
 }
 
+/// What Ceph RGW says to the completion of an upload that is gone.
+pub(crate) fn completion_in_progress() -> S3Error {
+    error(
+        S3ErrorCode::InternalError,
+        "This multipart completion is already in progress",
+    )
+}
+
 pub(crate) fn precondition_failed() -> S3Error {
     error(
         S3ErrorCode::PreconditionFailed,

@@ -42,6 +42,7 @@ pub(crate) struct Settings {
     pub(crate) equal_parts: bool,
     /// The highest part number.
     pub(crate) max_parts: u16,
+    pub(crate) ceph_uploads: bool,
 }
 
 /// A handle to what a server stores, to look into and change it past the protocol.

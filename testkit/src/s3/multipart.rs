@@ -158,7 +158,7 @@ pub(super) fn complete(
     let completed =
         store.complete_upload(&input.bucket, &input.key, &input.upload_id, &request, &conditions)?;
     let mut output = CompleteMultipartUploadOutput {
-        e_tag: Some(etag(&completed.etag)),
+        e_tag: (!store.settings().ceph_uploads).then(|| etag(&completed.etag)),
         location: Some(format!("/{}/{}", input.bucket, input.key)),
         bucket: Some(input.bucket),
         key: Some(input.key),

@@ -1,21 +1,22 @@
 //! `ListParts` and `ListMultipartUploads`.
 
-use s3s::S3Result;
 use s3s::dto::{
     ChecksumAlgorithm, ChecksumType, CommonPrefix, ListMultipartUploadsInput, ListMultipartUploadsOutput,
     ListPartsInput, ListPartsOutput, MultipartUpload, Part as ListedPart, StorageClass,
 };
+use s3s::{S3ErrorCode, S3Result};
 
 use super::buckets::owner;
 use super::fields::{etag, set_checksum};
 use super::lists::{Names, limit};
+use crate::errors;
 use crate::multipart::Upload;
 use crate::store::Store;
 
 pub(super) fn parts(store: &Store, input: &ListPartsInput) -> S3Result<ListPartsOutput> {
     let max_parts = limit(input.max_parts, "max-parts")?;
     let marker = input.part_number_marker.unwrap_or(0);
-    store.upload(&input.bucket, &input.key, &input.upload_id, |upload| {
+    let listed = store.upload(&input.bucket, &input.key, &input.upload_id, |upload| {
         let mut later = upload
             .parts
             .iter()
@@ -52,6 +53,13 @@ pub(super) fn parts(store: &Store, input: &ListPartsInput) -> S3Result<ListParts
             upload_id: Some(input.upload_id.clone()),
             ..ListPartsOutput::default()
         })
+    });
+    listed.map_err(|error| {
+        if store.settings().ceph_uploads && *error.code() == S3ErrorCode::NoSuchUpload {
+            errors::no_such_key()
+        } else {
+            error
+        }
     })
 }
 

@@ -37,6 +37,7 @@ impl ServerBuilder {
                 forget_completed_uploads: false,
                 equal_parts: false,
                 max_parts: 10_000,
+                ceph_uploads: false,
             },
             director: None,
         }
@@ -108,6 +109,14 @@ impl ServerBuilder {
     /// Lets this decide about each request before the faults do.
     pub fn director(mut self, director: Arc<dyn Director>) -> Self {
         self.director = Some(director);
+        self
+    }
+
+    /// Treats uploads in parts as Ceph RGW 16 does: their ids begin with `2~`; `CompleteMultipartUpload` overlooks
+    /// `If-None-Match`, refuses to leave out a part that was stored, is answered without an entity tag, and with
+    /// `InternalError` if the upload is gone; then `ListParts` is answered with `NoSuchKey`.
+    pub fn ceph_uploads(mut self, like_ceph: bool) -> Self {
+        self.settings.ceph_uploads = like_ceph;
         self
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use parking_lot::MappedMutexGuard;
 use s3s::S3Result;
 
 use super::{Bucket, NewObject, Store};
@@ -13,7 +14,10 @@ impl Store {
     /// Opens an upload and returns its id.
     pub(crate) fn create_upload(&self, bucket: &str, key: &str, upload: Upload) -> S3Result<String> {
         let mut state = self.bucket(bucket)?;
-        let id = self.new_id();
+        let mut id = self.new_id();
+        if self.settings().ceph_uploads {
+            id.insert_str(0, "2~");
+        }
         self.on_folder(|folder| folder.save_upload(bucket, &id, key, &upload))?;
         state.uploads.insert((key.to_owned(), id.clone()), upload);
         Ok(id)
@@ -59,14 +63,39 @@ impl Store {
         request: &CompleteRequest,
         conditions: &WriteConditions,
     ) -> S3Result<Completed> {
-        let mut state = self.bucket(bucket)?;
+        let state = self.bucket(bucket)?;
         let existing = state.objects.get(key).cloned();
+        if self.settings().ceph_uploads {
+            if let Some(completed) = state.completed.get(id)
+                && existing.is_some_and(|object| object.etag == completed.etag)
+            {
+                return Ok(completed.clone());
+            }
+            let upload = find(&state, key, id).map_err(|_| errors::completion_in_progress())?;
+            if upload.parts.len() != request.parts.len() {
+                return Err(errors::invalid_part());
+            }
+            return self.make_object(state, bucket, key, id, request);
+        }
         if let Some(completed) = state.completed.get(id).filter(|c| c.key == key) {
             conditions.check(existing.as_deref())?;
             return Ok(completed.clone());
         }
-        let upload = find(&state, key, id)?;
+        find(&state, key, id)?;
         conditions.check(existing.as_deref())?;
+        self.make_object(state, bucket, key, id, request)
+    }
+
+    /// Makes the object of an open upload, which ends with it.
+    fn make_object(
+        &self,
+        mut state: MappedMutexGuard<'_, Bucket>,
+        bucket: &str,
+        key: &str,
+        id: &str,
+        request: &CompleteRequest,
+    ) -> S3Result<Completed> {
+        let upload = find(&state, key, id)?;
         let settings = self.settings();
         let assembled = upload.assemble(request, settings.min_part_size, settings.equal_parts)?;
         let completed = Completed {
