@@ -121,7 +121,12 @@ impl S3Committer {
             };
             parts.push(tail);
         }
-        multipart::complete(operation, &upload, &parts).await.map(drop)
+        let completed = multipart::complete(operation, &upload, &parts).await.map(drop);
+        if matches!(&completed, Err(error) if error.kind() == ErrorKind::Changed) {
+            // Where numbers are used again, a late part may have replaced the tail: store it anew next time.
+            *stored_tail = None;
+        }
+        completed
     }
 
     /// Stores the tail as the last part, under a number clear of every other writer of the file.

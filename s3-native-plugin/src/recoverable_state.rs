@@ -107,7 +107,7 @@ impl RecoverableState {
                 etag: etag::of_content(&self.tail),
             });
         }
-        Content::of_parts(&parts)
+        Content::of_upload(&self.upload_id, &parts)
     }
 
     fn flags(&self) -> u16 {

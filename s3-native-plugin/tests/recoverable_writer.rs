@@ -3,6 +3,8 @@
 #[path = "support/fixture.rs"]
 mod fixture;
 
+#[path = "recoverable_writer/ceph.rs"]
+mod ceph;
 #[path = "recoverable_writer/commit.rs"]
 mod commit;
 #[path = "recoverable_writer/equal_parts.rs"]

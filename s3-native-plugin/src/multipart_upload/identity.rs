@@ -10,7 +10,7 @@ use plugin_api::{ErrorKind, FileStatus, Result};
 
 use super::etag;
 use super::target::{NONCE_METADATA, Target, encode_crc32c};
-use super::upload::{Part, bare};
+use super::upload::{Part, bare, is_of_ceph};
 use crate::error::s3_error;
 #[cfg(debug_assertions)]
 use crate::sabotage;
@@ -26,6 +26,8 @@ pub(crate) struct Content {
     /// The entity tag of an object made of parts whose own tags are the MD5 of their bytes; without
     /// quotes.
     etag: Option<String>,
+    /// Whether the store is known to make its entity tags so.
+    has_md5_tags: bool,
     /// 0 for an object that was written with one request.
     parts: usize,
 }
@@ -37,6 +39,7 @@ impl Content {
             len,
             crc32c: None,
             composite: None,
+            has_md5_tags: false,
             parts: etags.len(),
             etag: etag::of_parts(etags),
         }
@@ -49,6 +52,7 @@ impl Content {
             crc32c: Some(crc32c),
             composite: None,
             etag: None,
+            has_md5_tags: false,
             parts: 0,
         }
     }
@@ -70,14 +74,24 @@ impl Content {
             composite: crc32c.map(|_| format!("{of_checksums}-{}", parts.len())),
             crc32c,
             etag: etag::of_parts(parts.iter().map(|part| part.etag.as_str())),
+            has_md5_tags: false,
             parts: parts.len(),
+        }
+    }
+
+    /// The same of an upload with this id. Ceph keeps no checksums, but entity tags that are known.
+    pub(crate) fn of_upload(id: &str, parts: &[Part]) -> Self {
+        Self {
+            has_md5_tags: is_of_ceph(id),
+            ..Self::of_parts(parts)
         }
     }
 
     /// How the object differs from this content; [`None`] if nothing that the store tells differs.
     ///
     /// Entity tags are compared only by the number of parts that they end with, as long as there is a
-    /// checksum: what stands before it is the store's own affair, under SSE-KMS even on Amazon S3.
+    /// checksum and it is not known how the store makes them: what stands before the number is the store's
+    /// own affair, under SSE-KMS even on Amazon S3.
     pub(super) fn difference(&self, len: u64, checksum: Option<&str>, etag: &str) -> Option<String> {
         if len != self.len {
             return Some(format!("it has {len} bytes instead of {}", self.len));
@@ -89,13 +103,13 @@ impl Content {
                 self.parts
             ));
         }
-        let Some(crc32c) = self.crc32c else {
-            let told = parts.and(self.etag.as_deref());
-            return told
-                .filter(|ours| *ours != bare(etag))
-                .map(|ours| format!("its entity tag is {etag} instead of \"{ours}\""));
-        };
-        let checksum = checksum?;
+        if (self.crc32c.is_none() || self.has_md5_tags)
+            && let Some(ours) = parts.and(self.etag.as_deref())
+            && ours != bare(etag)
+        {
+            return Some(format!("its entity tag is {etag} instead of \"{ours}\""));
+        }
+        let (crc32c, checksum) = (self.crc32c?, checksum?);
         let matches = if checksum.contains('-') {
             self.composite
                 .as_deref()
@@ -277,5 +291,19 @@ mod tests {
         assert_eq!(two.difference(2, None, &tag("")), None);
         assert_eq!(two.difference(2, None, "\"own-scheme-7\""), None);
         assert!(Content::whole(2, 0).difference(2, None, &tag("-2")).is_some());
+    }
+
+    #[test]
+    fn an_entity_tag_that_is_known_tells_twins_apart_without_any_checksum() {
+        // The MD5 of the MD5s of "a" and "b".
+        let etag = "\"96e024ba2074fe77e8e965ba43a704be-2\"";
+        let (ours, twin) = (parts(&[b"a", b"b"]), parts(&[b"a", b"c"]));
+        assert_eq!(Content::of_upload("2~x", &ours).difference(2, None, etag), None);
+        assert!(
+            Content::of_upload("2~x", &twin)
+                .difference(2, None, etag)
+                .is_some()
+        );
+        assert_eq!(Content::of_upload("x", &twin).difference(2, None, etag), None);
     }
 }

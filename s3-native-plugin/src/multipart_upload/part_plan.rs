@@ -1,4 +1,4 @@
-//! [`PartPlan`]: how large each part of an upload is.
+//! [`PartPlan`]: how large each part of an upload is, and where a recovered writer goes on to number them.
 
 use plugin_api::{Error, ErrorKind, Result};
 
@@ -124,6 +124,23 @@ pub(crate) fn check_object_size(len: u64) -> Result<()> {
     .with_remedy("write several files"))
 }
 
+/// A number some way above `last`, which is the writer's own, and `highest`, which is anybody's.
+///
+/// What another writer had in flight may arrive after it was looked for, even from a process that is dead,
+/// and a number that both use would destroy the part of one of them. So a gap is left, wider than what one
+/// stream has in flight: 64 numbers at first, and less as they run short, so that they suffice for hundreds
+/// of recoveries. It grows by up to as much again, as `dice` say: two recoveries that have not seen each
+/// other's parts shall not choose the same numbers. Gaps between part numbers are legal.
+pub(super) fn number_clear_of(last: u32, highest: u32, max_parts: u32, dice: u32) -> u32 {
+    const NARROWEST_GAP: u32 = 64;
+    let highest = highest.max(last);
+    if highest >= max_parts {
+        return last + 1;
+    }
+    let gap = ((max_parts - highest) / 128).min(NARROWEST_GAP);
+    highest + 1 + gap + dice % (gap + 1)
+}
+
 #[cfg(test)]
 mod tests {
     use plugin_api::Config;
@@ -212,5 +229,26 @@ mod tests {
         assert!(check_object_size(MAX_OBJECT_SIZE).is_ok());
         let error = check_object_size(MAX_OBJECT_SIZE + 1).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    }
+
+    #[test]
+    fn numbers_after_recovery_clear_what_may_be_in_flight_and_last_for_hundreds_of_recoveries() {
+        for dice in [0, 1, 64, 1000, u32::MAX] {
+            assert!(number_clear_of(0, 7, MAX_PARTS, dice) > 7 + 64);
+            let (mut highest, mut recoveries) = (1, 0);
+            while highest < MAX_PARTS {
+                let next = number_clear_of(0, highest, MAX_PARTS, dice);
+                assert!(next > highest && next <= MAX_PARTS);
+                highest = next;
+                recoveries += 1;
+            }
+            assert!(recoveries > 250, "{recoveries}");
+            assert_eq!(number_clear_of(0, MAX_PARTS, MAX_PARTS, dice), 1);
+            assert_eq!(number_clear_of(0, 4, 10, dice), 5);
+        }
+        assert_ne!(
+            number_clear_of(0, 7, MAX_PARTS, 3),
+            number_clear_of(0, 7, MAX_PARTS, 4)
+        );
     }
 }

@@ -15,7 +15,7 @@ use plugin_api::{Error, ErrorKind, FileStatus, Result, WriteMode};
 use super::identity::{Content, Found, find};
 use super::refusal;
 use super::target::{Target, encode_crc32c};
-use super::upload::{Part, Upload};
+use super::upload::{Part, Upload, is_of_ceph};
 use crate::dialect::{refuses_checksum, refuses_header};
 use crate::error::s3_error;
 
@@ -94,8 +94,9 @@ pub(crate) async fn put(operation: &'static str, target: &Target, body: Bytes) -
 /// [`ErrorKind::UploadGone`] if it is gone and nothing does.
 pub(crate) async fn complete(operation: &'static str, upload: &Upload, parts: &[Part]) -> Result<FileStatus> {
     let target = &*upload.target;
-    let content = Content::of_parts(parts);
+    let content = Content::of_upload(&upload.id, parts);
     let mut headers = Headers::of(target);
+    headers.must_ask |= headers.condition && is_of_ceph(&upload.id);
     let mut attempt = 1;
     loop {
         if let Some(status) = headers

@@ -5,14 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::operation::list_parts::ListPartsError;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use bytes::Bytes;
-use plugin_api::{ErrorKind, Location, Result};
+use plugin_api::{Error, ErrorKind, Location, Result};
 use tokio::sync::oneshot;
 
-use super::refusal;
 use super::target::{Target, encode_crc32c};
+use super::{part_plan, refusal};
 use crate::bucket::Bucket;
 use crate::dialect::refuses_checksum;
 use crate::error::s3_error;
@@ -213,7 +216,7 @@ impl Upload {
                 .set_part_number_marker(marker.clone())
                 .send()
                 .await
-                .map_err(|error| s3_error(operation, &target.location, error))?;
+                .map_err(|error| listing_error(operation, &target.location, error))?;
             for part in page.parts() {
                 let number = part.part_number().and_then(|number| u32::try_from(number).ok());
                 let Some(number) = number else { continue };
@@ -252,9 +255,19 @@ impl Upload {
         Ok(())
     }
 
-    /// The number from which a writer that goes on behind `parts` counts: see [`number_after`].
+    /// The number from which a recovered writer goes on: clear of whatever its predecessor stored or may
+    /// still have in flight.
+    ///
+    /// Where no part can be left out, the parts that the state does not cover are replaced instead, or the
+    /// upload could never be completed. There a part that arrives late is noticed by its entity tag.
     pub(crate) fn number_after(&self, parts: &[Part], listed: &BTreeMap<u32, ListedPart>) -> u32 {
-        number_after(parts, listed, self.target.bucket.settings.upload_max_parts)
+        let last = parts.last().map_or(0, |part| part.number);
+        if is_of_ceph(&self.id) {
+            return last + 1;
+        }
+        let highest = listed.last_key_value().map_or(0, |(&highest, _)| highest);
+        let max_parts = self.target.bucket.settings.upload_max_parts;
+        part_plan::number_clear_of(last, highest, max_parts, rand::random())
     }
 
     /// Whether the store still knows the upload.
@@ -270,7 +283,7 @@ impl Upload {
             .max_parts(1)
             .send()
             .await;
-        match page.map_err(|error| s3_error(operation, &target.location, error)) {
+        match page.map_err(|error| listing_error(operation, &target.location, error)) {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == ErrorKind::UploadGone => Ok(false),
             Err(error) => Err(error),
@@ -304,21 +317,29 @@ pub(crate) async fn abort(
     }
 }
 
-/// The number from which a recovered writer goes on: some way above every part that is listed.
-///
-/// What its predecessor had in flight may arrive after the listing, even from a process that is dead,
-/// and a number that both use would destroy the part of one of them. So a gap is left, wider than
-/// what one stream has in flight: 128 numbers at first, and less as they run short, so that they
-/// suffice for hundreds of recoveries. Gaps between part numbers are legal.
-fn number_after(parts: &[Part], listed: &BTreeMap<u32, ListedPart>, max_parts: u32) -> u32 {
-    const WIDEST_GAP: u32 = 128;
-    let last = parts.last().map_or(0, |part| part.number);
-    let highest = listed.last_key_value().map_or(0, |(&number, _)| number).max(last);
-    if highest >= max_parts {
-        return last + 1;
+/// An error of `ListParts`. Where the upload is gone, Ceph says `NoSuchKey`.
+fn listing_error(
+    operation: &'static str,
+    location: &Location,
+    error: SdkError<ListPartsError, HttpResponse>,
+) -> Error {
+    let error = s3_error(operation, location, error);
+    if error.service_code() != "NoSuchKey" {
+        return error;
     }
-    let gap = ((max_parts - highest) / 64).min(WIDEST_GAP);
-    highest + 1 + gap
+    Error::new(ErrorKind::UploadGone, "the upload no longer exists")
+        .with_operation(operation)
+        .with_path(location)
+        .with_service_code("NoSuchUpload")
+        .with_http_status(404)
+        .with_request_id(error.request_id())
+        .with_attempts(error.attempts())
+}
+
+/// Whether an upload is one of Ceph RGW, whose ids begin so, and which as of version 16 deviates from
+/// Amazon S3: it overlooks `If-None-Match` when an upload is completed, and leaves no part out.
+pub(super) fn is_of_ceph(id: &str) -> bool {
+    id.starts_with("2~")
 }
 
 /// Milliseconds since 1970.
@@ -390,35 +411,5 @@ impl Drop for UploadGuard {
                 );
             }
         });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::multipart_upload::MAX_PARTS;
-
-    #[test]
-    fn numbers_after_recovery_clear_what_may_be_in_flight_and_last_for_hundreds_of_recoveries() {
-        let listed = |number| {
-            BTreeMap::from([(
-                number,
-                ListedPart {
-                    size: 1,
-                    etag: String::new(),
-                },
-            )])
-        };
-        assert!(number_after(&[], &listed(7), MAX_PARTS) > 7 + 100);
-        let (mut highest, mut recoveries) = (1, 0);
-        while highest < MAX_PARTS {
-            let next = number_after(&[], &listed(highest), MAX_PARTS);
-            assert!(next > highest && next <= MAX_PARTS);
-            highest = next;
-            recoveries += 1;
-        }
-        assert!(recoveries > 300, "{recoveries}");
-        assert_eq!(number_after(&[], &listed(MAX_PARTS), MAX_PARTS), 1);
-        assert_eq!(number_after(&[], &listed(4), 10), 5);
     }
 }
