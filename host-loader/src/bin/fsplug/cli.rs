@@ -278,7 +278,8 @@ pub(crate) struct ConformanceArguments {
     #[arg(long)]
     pub(crate) list: bool,
 
-    /// Cases that are known to fail: a line `case = "reason"` each; one that passes is a failure
+    /// Cases that are known to fail: a line `case = "reason"` each; one that passes is a failure,
+    /// unless its reason begins with `sometimes `
     #[arg(long, value_name = "FILE")]
     pub(crate) known_gaps: Option<PathBuf>,
 
