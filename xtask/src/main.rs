@@ -1,6 +1,8 @@
 //! Development tasks: `cargo xtask --help`.
 
 mod bench;
+mod ceph;
+mod conformance;
 mod count;
 mod demo;
 mod dist;
@@ -30,6 +32,7 @@ struct Arguments {
 enum Task {
     Demo(demo::Options),
     Test(test::Options),
+    Conformance(conformance::Options),
     Dist(dist::Options),
     Plugin(plugin_build::Options),
     Bench(bench::Options),
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => test::run(&options),
+        Task::Conformance(options) => conformance::run(&options),
         Task::Dist(options) => dist::run(&options),
         Task::Plugin(options) => plugin_build::run(&options),
         Task::Bench(options) => bench::run(&options),
