@@ -148,8 +148,9 @@ impl Unfinished {
             let has_gone_on = stream.is_some() || !self.stands_with(reference, content);
             let replaces =
                 self.mode == WriteMode::Overwrite && reference.rules.replaces_older_commits && has_gone_on;
-            let allowed = Allowed::error(SUPERSEDED).or_success_if(replaces);
-            return outcome(allowed, false, replaces);
+            // The committer that was replaced in this way remembers that it has published.
+            let allowed = Allowed::error(SUPERSEDED).or_success_if(replaces || has_published);
+            return outcome(allowed, has_published, replaces);
         }
         if let Fate::Committed(_) = self.fate {
             // It was replaced or deleted since. The committer that published it may remember that it
