@@ -86,6 +86,9 @@ pub(crate) enum Damage {
     None,
     CutAfter(u64),
     ResetAfter(u64),
+    HalfCloseAfter(u64),
+    /// The body ends here, as its head says.
+    Truncated(u64),
     FlipBit(u64),
     /// Bytes a second, in small pieces.
     Trickle(u64),
@@ -149,7 +152,10 @@ impl ResponseBody {
     fn damaged(&self, mut data: Bytes) -> Bytes {
         match self.damage {
             Damage::None | Damage::Trickle(_) | Damage::CloseAfterwards => data,
-            Damage::CutAfter(limit) | Damage::ResetAfter(limit) => {
+            Damage::CutAfter(limit)
+            | Damage::ResetAfter(limit)
+            | Damage::HalfCloseAfter(limit)
+            | Damage::Truncated(limit) => {
                 data.truncate(limit.saturating_sub(self.position) as usize);
                 data
             }
@@ -182,6 +188,13 @@ impl Body for ResponseBody {
             self.control.reset_when_flushed();
             return Poll::Pending;
         }
+        if matches!(self.damage, Damage::HalfCloseAfter(limit) if self.position >= limit) {
+            self.control.half_close_when_flushed();
+            return Poll::Pending;
+        }
+        if matches!(self.damage, Damage::Truncated(limit) if self.position >= limit) {
+            return Poll::Ready(None);
+        }
         if let Some(pause) = &mut self.pause {
             std::task::ready!(pause.as_mut().poll(cx));
             self.pause = None;
@@ -209,11 +222,22 @@ impl Body for ResponseBody {
         if !self.rest.is_empty() {
             return false;
         }
-        // A cut body has to be polled to be cut, even if it is empty.
-        !matches!(self.damage, Damage::CutAfter(_) | Damage::ResetAfter(_)) && self.body.is_end_stream()
+        match self.damage {
+            // Such a body has to be polled to be cut, even if it is empty.
+            Damage::CutAfter(_) | Damage::ResetAfter(_) | Damage::HalfCloseAfter(_) => false,
+            Damage::Truncated(limit) if self.position >= limit => true,
+            _ => self.body.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
+        if let Damage::Truncated(limit) = self.damage {
+            let (inner, left) = (self.body.size_hint(), limit.saturating_sub(self.position));
+            let mut hint = SizeHint::new();
+            hint.set_lower(inner.lower().min(left));
+            hint.set_upper(inner.upper().map_or(left, |upper| upper.min(left)));
+            return hint;
+        }
         if self.rest.is_empty() {
             return self.body.size_hint();
         }

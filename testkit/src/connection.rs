@@ -1,4 +1,4 @@
-//! Connections that can be reset, or closed when everything is sent.
+//! Connections that can be reset, or closed or half closed when everything is sent.
 
 use std::io;
 use std::pin::Pin;
@@ -16,6 +16,7 @@ pub(crate) struct Control {
     pub(crate) id: u64,
     reset: AtomicBool,
     close_when_flushed: AtomicBool,
+    half_closed: AtomicBool,
     end: Notify,
 }
 
@@ -44,7 +45,24 @@ impl Control {
         self.close_when_flushed();
     }
 
-    /// Returns when the connection is to be dropped.
+    /// Closes only the sending half of the connection, now.
+    pub(crate) fn half_close(&self) {
+        self.half_closed.store(true, Ordering::Release);
+        self.end.notify_one();
+    }
+
+    /// Closes only the sending half of the connection, as soon as all bytes handed to it so far are sent.
+    pub(crate) fn half_close_when_flushed(&self) {
+        self.half_closed.store(true, Ordering::Release);
+        self.close_when_flushed();
+    }
+
+    /// Whether what is to end is only the sending half.
+    pub(crate) fn is_half_closed(&self) -> bool {
+        self.half_closed.load(Ordering::Acquire)
+    }
+
+    /// Returns when the connection is to be dropped, or its sending half to be closed.
     pub(crate) async fn ended(&self) {
         self.end.notified().await;
     }

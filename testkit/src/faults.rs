@@ -1,54 +1,21 @@
-//! Faults as data: which requests they hit, and what happens to these.
+//! Faults as data: which requests they hit, and what happens to these. Faults can be written as text, too:
+//! see [`Rules`].
+
+mod action;
+mod chance;
+mod installed;
+mod language;
 
 use std::borrow::Cow;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
-use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::operation::Operation;
 
-/// What happens to a request that a fault hits.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum Action {
-    /// Answer with an error, without doing what was asked: status, code and message.
-    Status(u16, Cow<'static, str>, Cow<'static, str>),
-    /// [`Self::Status`] with these headers besides, such as `Retry-After`.
-    StatusWithHeaders(u16, Cow<'static, str>, Vec<(String, String)>),
-    /// Reset the connection without doing what was asked.
-    Reset,
-    /// Do what was asked, then reset the connection in place of an answer.
-    ApplyThenReset,
-    /// Do what was asked, then answer with an error: status and code.
-    ApplyThenStatus(u16, Cow<'static, str>),
-    /// Wait before the request is handled, then go on with the next fault that hits it, if any.
-    Delay(Duration),
-    /// Send this many bytes of the body of the answer, then close the connection.
-    CutBodyAfter(u64),
-    /// Send the body of the answer at this many bytes a second, in small pieces.
-    Trickle(u64),
-    /// Do what was asked, answer, and then close the connection without having announced it.
-    CloseAfterAnswer,
-    /// Answer 200 with an error of this code as body, without doing what was asked: as `CopyObject`,
-    /// `UploadPartCopy` and `CompleteMultipartUpload` report what fails after they sent the status.
-    ErrorIn200(Cow<'static, str>),
-    /// Read nothing and answer nothing.
-    BlackHole,
-    /// Flip the lowest bit of the byte at this offset of the body of the answer.
-    FlipBit(u64),
-    /// Send this many bytes of the body of the answer, then reset the connection. The peer may not get all of
-    /// them.
-    ResetBodyAfter(u64),
-    /// Answer a `GetObject` for a range with the whole object, as a store without ranges does.
-    IgnoreRange,
-    /// Answer a `GetObject` whatever its conditions, as a store without them does.
-    IgnoreConditions,
-    /// Shift the numbers of the `Content-Range` of the answer by so much; the bytes stay those asked for.
-    WrongContentRange(i64),
-}
+pub use action::Action;
+pub(crate) use installed::{Decision, Kill};
+pub use installed::{FaultHandle, Faults, Hit, Hits};
+pub use language::{RuleError, Rules};
 
 /// Marks a `GetObject` whose range or conditions are not to be seen.
 #[derive(Clone, Copy, Debug)]
@@ -57,40 +24,9 @@ pub(crate) struct Overlook {
     pub(crate) conditions: bool,
 }
 
-impl Action {
-    /// [`Action::Status`] without conversions.
-    pub fn status(
-        status: u16,
-        code: impl Into<Cow<'static, str>>,
-        message: impl Into<Cow<'static, str>>,
-    ) -> Self {
-        Self::Status(status, code.into(), message.into())
-    }
-
-    /// [`Action::StatusWithHeaders`] without conversions.
-    pub fn status_with_headers(
-        status: u16,
-        code: impl Into<Cow<'static, str>>,
-        headers: &[(&str, &str)],
-    ) -> Self {
-        let headers = headers
-            .iter()
-            .map(|&(name, value)| (name.to_owned(), value.to_owned()));
-        Self::StatusWithHeaders(status, code.into(), headers.collect())
-    }
-
-    /// [`Action::ApplyThenStatus`] without conversions.
-    pub fn apply_then_status(status: u16, code: impl Into<Cow<'static, str>>) -> Self {
-        Self::ApplyThenStatus(status, code.into())
-    }
-
-    /// [`Action::ErrorIn200`] without conversions.
-    pub fn error_in_200(code: impl Into<Cow<'static, str>>) -> Self {
-        Self::ErrorIn200(code.into())
-    }
-}
-
-/// A rule: of the requests that match, the first `skip` pass, the next `times` are hit.
+/// A rule: of the requests that match, the first `skip` pass, and of the rest the next `times` are hit.
+///
+/// Only requests count that no fault before this one has decided about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
     operation: Option<Cow<'static, str>>,
@@ -99,6 +35,9 @@ pub struct Fault {
     part_number: Option<u16>,
     skip: u64,
     times: Option<u64>,
+    every: Option<u64>,
+    /// Of a million.
+    chance: Option<u32>,
     action: Action,
 }
 
@@ -109,10 +48,7 @@ impl Fault {
     /// If the server knows no such operation: the fault would silently hit nothing.
     pub fn on(operation: impl Into<Cow<'static, str>>) -> Self {
         let operation = operation.into();
-        assert!(
-            OPERATIONS.contains(&operation.as_ref()),
-            "no operation is named {operation:?}"
-        );
+        assert!(reach(&operation).is_some(), "no operation is named {operation:?}");
         Self {
             operation: Some(operation),
             ..Self::on_any()
@@ -128,6 +64,8 @@ impl Fault {
             part_number: None,
             skip: 0,
             times: None,
+            every: None,
+            chance: None,
             action: Action::Reset,
         }
     }
@@ -167,6 +105,32 @@ impl Fault {
         self
     }
 
+    /// Of the matching requests behind those that are skipped, only the `nth`, the `2 * nth`th and so on.
+    ///
+    /// # Panics
+    /// If `nth` is 0.
+    #[must_use]
+    pub fn every(mut self, nth: u64) -> Self {
+        assert_ne!(nth, 0, "every 0th request is none");
+        self.every = Some(nth);
+        self
+    }
+
+    /// Only as many of a million as this, at random: by the seed that the fault is
+    /// [added](Faults::add_rules) with and by what the request is, not by the order in which requests arrive.
+    ///
+    /// # Panics
+    /// If it is 0 or more than a million.
+    #[must_use]
+    pub fn chance(mut self, millionths: u32) -> Self {
+        assert!(
+            (1..=chance::MILLION).contains(&millionths),
+            "{millionths} of a million cannot be hit"
+        );
+        self.chance = Some(millionths);
+        self
+    }
+
     /// What happens.
     #[must_use]
     pub fn action(mut self, action: Action) -> Self {
@@ -176,7 +140,13 @@ impl Fault {
 
     fn matches(&self, operation: &Operation) -> bool {
         let key = operation.key.as_deref();
-        self.operation.as_ref().is_none_or(|name| name == operation.name)
+        let has_target = match self.action {
+            Action::SwapObject(_) | Action::RemoveObject => key.is_some(),
+            Action::ExpireUpload => operation.upload_id.is_some(),
+            _ => true,
+        };
+        has_target
+            && self.operation.as_ref().is_none_or(|name| name == operation.name)
             && self.key.as_deref().is_none_or(|wanted| key == Some(wanted))
             && self
                 .key_contains
@@ -186,109 +156,75 @@ impl Fault {
                 .part_number
                 .is_none_or(|number| operation.part_number == Some(number))
     }
+
+    /// Why this could never hit a request, if so.
+    fn impossible(&self) -> Option<String> {
+        let name = self.operation.as_deref()?;
+        let reach = reach(name)?;
+        let cannot = |what: &str, which: &[&str]| Some(format!("{name} {what}; {} can", which.join(", ")));
+        if reach < Reach::Object {
+            let has_key = self.key.is_some() || self.key_contains.is_some();
+            if has_key || matches!(self.action, Action::SwapObject(_) | Action::RemoveObject) {
+                return cannot("is not for a key", &operations(Reach::Object));
+            }
+        }
+        if self.action == Action::ExpireUpload && reach < Reach::Upload {
+            return cannot("is not for an upload", &operations(Reach::Upload));
+        }
+        if self.part_number.is_some() && reach < Reach::Part && !READS.contains(&name) {
+            let parts = [operations(Reach::Part), READS.to_vec()].concat();
+            return cannot("has no part number", &parts);
+        }
+        if matches!(self.action, Action::IgnoreRange | Action::IgnoreConditions) && name != "GetObject" {
+            return cannot("is always exact", &["GetObject"]);
+        }
+        None
+    }
+}
+
+/// What a request can name. Who names a part names its upload, and who names that names a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Reach {
+    Bucket,
+    Object,
+    Upload,
+    Part,
 }
 
 /// Operations that faults can be put on.
-const OPERATIONS: [&str; 20] = [
-    "AbortMultipartUpload",
-    "CompleteMultipartUpload",
-    "CopyObject",
-    "CreateBucket",
-    "CreateMultipartUpload",
-    "DeleteBucket",
-    "DeleteObject",
-    "DeleteObjects",
-    "GetBucketLocation",
-    "GetObject",
-    "HeadBucket",
-    "HeadObject",
-    "ListBuckets",
-    "ListMultipartUploads",
-    "ListObjects",
-    "ListObjectsV2",
-    "ListParts",
-    "PutObject",
-    "UploadPart",
-    "UploadPartCopy",
+const OPERATIONS: [(&str, Reach); 20] = [
+    ("AbortMultipartUpload", Reach::Upload),
+    ("CompleteMultipartUpload", Reach::Upload),
+    ("CopyObject", Reach::Object),
+    ("CreateBucket", Reach::Bucket),
+    ("CreateMultipartUpload", Reach::Object),
+    ("DeleteBucket", Reach::Bucket),
+    ("DeleteObject", Reach::Object),
+    ("DeleteObjects", Reach::Bucket),
+    ("GetBucketLocation", Reach::Bucket),
+    ("GetObject", Reach::Object),
+    ("HeadBucket", Reach::Bucket),
+    ("HeadObject", Reach::Object),
+    ("ListBuckets", Reach::Bucket),
+    ("ListMultipartUploads", Reach::Bucket),
+    ("ListObjects", Reach::Bucket),
+    ("ListObjectsV2", Reach::Bucket),
+    ("ListParts", Reach::Upload),
+    ("PutObject", Reach::Object),
+    ("UploadPart", Reach::Part),
+    ("UploadPartCopy", Reach::Part),
 ];
 
-/// The faults of a server.
-#[derive(Clone, Debug, Default)]
-pub struct Faults {
-    rules: Arc<Mutex<Vec<Arc<Rule>>>>,
+/// Operations that may ask for one part of an object.
+const READS: [&str; 2] = ["GetObject", "HeadObject"];
+
+fn reach(operation: &str) -> Option<Reach> {
+    let known = OPERATIONS.iter().find(|(name, _)| *name == operation);
+    known.map(|(_, reach)| *reach)
 }
 
-#[derive(Debug)]
-struct Rule {
-    fault: Fault,
-    matched: AtomicU64,
-    hit: AtomicU64,
-}
-
-impl Faults {
-    /// Adds a fault behind those that are there; the first that hits a request decides.
-    pub fn add(&self, fault: Fault) -> FaultHandle {
-        let rule = Arc::new(Rule {
-            fault,
-            matched: AtomicU64::new(0),
-            hit: AtomicU64::new(0),
-        });
-        self.rules.lock().push(Arc::clone(&rule));
-        FaultHandle {
-            rule,
-            rules: Arc::clone(&self.rules),
-        }
-    }
-
-    /// Removes all faults; requests that were hit already stay so.
-    pub fn clear(&self) {
-        self.rules.lock().clear();
-    }
-
-    /// How long to wait with a request, and what to do to it.
-    pub(crate) fn decide(&self, operation: &Operation) -> (Duration, Option<Action>) {
-        let mut delay = Duration::ZERO;
-        for rule in self
-            .rules
-            .lock()
-            .iter()
-            .filter(|rule| rule.fault.matches(operation))
-        {
-            // Under the lock, so that of concurrent requests exactly `times` are hit.
-            let index = rule.matched.fetch_add(1, Ordering::Relaxed);
-            let is_hit = index >= rule.fault.skip
-                && rule
-                    .fault
-                    .times
-                    .is_none_or(|times| index - rule.fault.skip < times);
-            if !is_hit {
-                continue;
-            }
-            rule.hit.fetch_add(1, Ordering::Relaxed);
-            match &rule.fault.action {
-                Action::Delay(more) => delay += *more,
-                action => return (delay, Some(action.clone())),
-            }
-        }
-        (delay, None)
-    }
-}
-
-/// An added fault.
-#[derive(Clone, Debug)]
-pub struct FaultHandle {
-    rule: Arc<Rule>,
-    rules: Arc<Mutex<Vec<Arc<Rule>>>>,
-}
-
-impl FaultHandle {
-    /// How many requests it has hit.
-    pub fn hits(&self) -> u64 {
-        self.rule.hit.load(Ordering::Relaxed)
-    }
-
-    /// Removes the fault.
-    pub fn remove(&self) {
-        self.rules.lock().retain(|rule| !Arc::ptr_eq(rule, &self.rule));
-    }
+/// The operations that name at least so much.
+fn operations(least: Reach) -> Vec<&'static str> {
+    let known = OPERATIONS.iter().filter(|(_, reach)| *reach >= least);
+    known.map(|(name, _)| *name).collect()
 }

@@ -115,6 +115,10 @@ impl Folder {
         )
     }
 
+    pub(crate) fn remove_completed(&self, bucket: &str, id: &str) -> io::Result<()> {
+        fs::remove_file(self.bucket(bucket).join("completed").join(format!("{id}.json")))
+    }
+
     fn data_file(&self, id: &str) -> DataFile {
         DataFile {
             id: id.to_owned(),

@@ -41,7 +41,7 @@ mod service;
 mod store;
 
 pub use director::{Arrival, Director};
-pub use faults::{Action, Fault, FaultHandle, Faults};
+pub use faults::{Action, Fault, FaultHandle, Faults, Hit, Hits, RuleError, Rules};
 pub use multipart::UploadInfo;
 pub use object::{Encryption, ObjectInfo};
 pub use request_log::{RecordedRequest, RequestLog};

@@ -1,13 +1,14 @@
 //! The server as a process of its own: its cost does not count for the process that measures itself, and
 //! clients in any language reach it.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use testkit::{EtagKind, Server};
+use testkit::{EtagKind, Rules, Server};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
 /// An S3 server for tests.
 #[derive(Parser)]
@@ -20,6 +21,10 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Serve until a signal, on 127.0.0.1.
+    ///
+    /// Says on standard output where it listens, and then `fault ACTION OPERATION KEY` for each request that a
+    /// fault hits. At `kill` and `apply-then-kill`, that line is the moment to kill the client.
+    #[command(after_help = RULES_HELP)]
     Serve(Serve),
 }
 
@@ -55,6 +60,16 @@ struct Serve {
     /// Write the port to this file once the server listens.
     #[arg(long)]
     port_file: Option<PathBuf>,
+    /// Faults that requests meet, as rules in the form below.
+    #[arg(long, value_name = "RULES", default_value = "", hide_default_value = true)]
+    faults: Rules,
+    /// What random faults come from: the same rules and seed hit the same requests again.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Take commands from standard input, a line each: `add RULES` adds faults behind those that are there,
+    /// `clear` removes all. The answer is a line `ok` or `refused: REASON`.
+    #[arg(long)]
+    commands: bool,
     /// Exit when standard input ends, so that a parent that is killed leaves no server behind.
     #[arg(long)]
     exit_with_stdin: bool,
@@ -67,6 +82,16 @@ enum Etag {
     /// Random: spares hashing when throughput is measured.
     Random,
 }
+
+const RULES_HELP: &str = "\
+Rules: SELECTOR[,SELECTOR…] -> ACTION[; …], such as op=UploadPart,nth=3 -> lose-reply
+  Selectors: op=NAME or op=*, key=TEXT, key~=TEXT (contains), part=N, nth=N, skip=N, times=N, every=N, chance=P%
+  Actions on the wire: reset, lose-reply, delay:TIME, cut:BYTES, reset-body:BYTES, half-close,
+    half-close-body:BYTES, truncate:BYTES, trickle:BYTES, flip:OFFSET, close, black-hole
+  Actions on the answer: status:STATUS:CODE[:MESSAGE], status-with:STATUS:CODE:HEADER=VALUE,
+    apply-then-status:STATUS:CODE, error-in-200:CODE, ignore-range, ignore-conditions, wrong-range:SHIFT
+  Actions on the store and the client: swap:CONTENT, remove, expire, kill, apply-then-kill
+  In texts, white space and % , ; : > are percent-encoded. The documentation of testkit::Rules has it all.";
 
 fn main() -> ExitCode {
     let Command::Serve(options) = Cli::parse().command;
@@ -113,26 +138,76 @@ fn serve(options: Serve) -> std::io::Result<()> {
             std::fs::write(&temporary, format!("{}\n", server.address().port()))?;
             std::fs::rename(temporary, path)?;
         }
-        let mut stdout = std::io::stdout();
-        writeln!(stdout, "listening on {}", server.endpoint())?;
-        stdout.flush()?;
-        tokio::select! {
-            _ = terminated.recv() => {}
-            _ = interrupted.recv() => {}
-            () = end_of_stdin(), if options.exit_with_stdin => {}
+        let mut hits = server.faults().hits();
+        server.faults().add_all(&options.faults, options.seed);
+        say(format_args!("listening on {}", server.endpoint()))?;
+        let mut lines = (options.commands || options.exit_with_stdin).then(lines_of_stdin);
+        loop {
+            tokio::select! {
+                // In this order, so that a command is answered behind the faults that came before it.
+                biased;
+                _ = terminated.recv() => break,
+                _ = interrupted.recv() => break,
+                Some(hit) = hits.next() => say(format_args!("fault {hit}"))?,
+                line = next(&mut lines) => match line {
+                    Some(line) if options.commands => match command(&server, &line, options.seed) {
+                        Ok(()) => say(format_args!("ok"))?,
+                        Err(reason) => say(format_args!("refused: {reason}"))?,
+                    },
+                    Some(_) => {}
+                    None if options.exit_with_stdin => break,
+                    None => lines = None,
+                },
+            }
         }
         server.shutdown().await;
         Ok(())
     })
 }
 
+/// One line on standard output, at once.
+fn say(text: std::fmt::Arguments<'_>) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{text}")?;
+    stdout.flush()
+}
+
+/// Does what a line of standard input says.
+fn command(server: &Server, line: &str, seed: u64) -> Result<(), String> {
+    match line.trim().split_once(' ').unwrap_or((line.trim(), "")) {
+        ("add", rules) => match server.faults().add_rules(rules, seed) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        },
+        ("clear", "") => {
+            server.faults().clear();
+            Ok(())
+        }
+        _ => Err(format!(
+            "'{}' is neither 'add RULES' nor 'clear'",
+            line.escape_debug()
+        )),
+    }
+}
+
 /// Reads on a thread of its own, which the exit of the process ends: such a read cannot be cancelled.
-async fn end_of_stdin() {
-    let (ended, wait) = tokio::sync::oneshot::channel::<()>();
+fn lines_of_stdin() -> mpsc::UnboundedReceiver<String> {
+    let (sender, receiver) = mpsc::unbounded_channel();
     std::thread::spawn(move || {
         // An error ends it as well.
-        drop(std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));
-        drop(ended);
+        for line in std::io::stdin().lock().split(b'\n').map_while(Result::ok) {
+            if sender.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+                break;
+            }
+        }
     });
-    drop(wait.await);
+    receiver
+}
+
+/// The next line; never, if none are read.
+async fn next(lines: &mut Option<mpsc::UnboundedReceiver<String>>) -> Option<String> {
+    match lines {
+        Some(lines) => lines.recv().await,
+        None => std::future::pending().await,
+    }
 }

@@ -11,6 +11,8 @@ pub(crate) struct Operation {
     pub(crate) key: Option<String>,
     pub(crate) upload_id: Option<String>,
     pub(crate) part_number: Option<u16>,
+    /// The `Range` header.
+    pub(crate) range: Option<String>,
 }
 
 impl Operation {
@@ -30,6 +32,10 @@ impl Operation {
             key: (!key.is_empty()).then(|| percent_decode(key)),
             upload_id: query.get("uploadId").map(percent_decode),
             part_number: query.get("partNumber").and_then(|n| n.parse().ok()),
+            range: headers
+                .get(http::header::RANGE)
+                .and_then(|range| range.to_str().ok())
+                .map(str::to_owned),
         }
     }
 }

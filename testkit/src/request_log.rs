@@ -37,7 +37,7 @@ pub struct RecordedRequest {
     pub status: Option<u16>,
     /// Bytes of the body of the answer that were handed to the connection so far.
     pub sent: u64,
-    /// The fault that decided about it, apart from delays.
+    /// The fault that decided about it, apart from delays; if none did, the last that changed the store.
     pub fault: Option<Action>,
     /// Which connection it came on, counted from zero.
     pub connection: u64,

@@ -98,6 +98,7 @@ impl Server {
         let service = Service {
             s3: s3.build(),
             director,
+            store: store.clone(),
             faults: faults.clone(),
             log: log.clone(),
             next_request: AtomicU64::new(1),

@@ -12,14 +12,16 @@ use crate::bodies::{Damage, RequestBody, ResponseBody};
 use crate::connection::Control;
 use crate::director::{Arrival, Director};
 use crate::error_xml::{self, ErrorDocument};
-use crate::faults::{Action, Faults, Overlook};
+use crate::faults::{Action, Decision, Faults, Kill, Overlook};
 use crate::operation::Operation;
 use crate::request_log::{Entry, RequestLog};
+use crate::store::Store;
 
 /// What all connections share.
 pub(crate) struct Service {
     pub(crate) s3: S3Service,
     pub(crate) director: Option<Arc<dyn Director>>,
+    pub(crate) store: Store,
     pub(crate) faults: Faults,
     pub(crate) log: RequestLog,
     pub(crate) next_request: AtomicU64,
@@ -45,11 +47,22 @@ impl Service {
             Some(director) => director.direct(Arrival::of(&operation, &parts.headers)).await,
             None => None,
         };
-        let (delay, action) = match directed {
-            Some(action) => (Duration::ZERO, Some(action)),
+        let decision = match directed {
+            Some(action) => Decision {
+                action: Some(action),
+                ..Decision::default()
+            },
             None => self.faults.decide(&operation),
         };
-        let entry = self.log.record(operation, &parts, action.clone(), control.id);
+        let Decision {
+            delay,
+            changes,
+            action,
+            kill,
+        } = decision;
+        let target = operation.clone();
+        let decided = action.as_ref().or(changes.last()).cloned();
+        let entry = self.log.record(operation, &parts, decided, control.id);
         let id = format!("{:016X}", self.next_request.fetch_add(1, Ordering::Relaxed));
         let exchange = Exchange {
             id,
@@ -60,17 +73,31 @@ impl Service {
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
+        for change in &changes {
+            self.change(change, &target);
+        }
         let (body, rest) = RequestBody::new(body);
-        let mut request = Request::from_parts(parts, body);
+        let request = Request::from_parts(parts, body);
+        let damage = action.as_ref().map_or(Damage::None, damage);
+        let Some(response) = self.answer(action, kill, request, &exchange).await? else {
+            return std::future::pending().await;
+        };
+        rest.drain().await;
+        Ok(exchange.finish(response, damage))
+    }
 
-        let (response, damage) = match action {
-            None | Some(Action::Delay(_)) => (self.apply(request, &exchange).await?, Damage::None),
-            Some(Action::Status(status, code, message)) => {
-                drop(request);
-                (exchange.error(status, &code, &message), Damage::None)
-            }
+    /// What the client is to get before it is damaged; none, if it gets nothing.
+    async fn answer(
+        &self,
+        action: Option<Action>,
+        kill: Option<Kill>,
+        mut request: Request<RequestBody>,
+        exchange: &Exchange,
+    ) -> Result<Option<Response<s3s::Body>>, s3s::HttpError> {
+        let internal = "We encountered an internal error. Please try again.";
+        Ok(match action {
+            Some(Action::Status(status, code, message)) => Some(exchange.error(status, &code, &message)),
             Some(Action::StatusWithHeaders(status, code, headers)) => {
-                drop(request);
                 let mut response = exchange.error(status, &code, "Refused by a fault.");
                 for (name, value) in headers {
                     // What is no header cannot be sent.
@@ -79,24 +106,12 @@ impl Service {
                         response.headers_mut().insert(name, value);
                     }
                 }
-                (response, Damage::None)
+                Some(response)
             }
-            Some(Action::ErrorIn200(code)) => {
-                drop(request);
-                (
-                    exchange.error(200, &code, "We encountered an internal error. Please try again."),
-                    Damage::None,
-                )
-            }
+            Some(Action::ErrorIn200(code)) => Some(exchange.error(200, &code, internal)),
             Some(Action::ApplyThenStatus(status, code)) => {
-                self.apply(request, &exchange).await?;
-                let message = "We encountered an internal error. Please try again.";
-                (exchange.error(status, &code, message), Damage::None)
-            }
-            Some(Action::CutBodyAfter(len)) => (self.apply(request, &exchange).await?, Damage::CutAfter(len)),
-            Some(Action::FlipBit(offset)) => (self.apply(request, &exchange).await?, Damage::FlipBit(offset)),
-            Some(Action::ResetBodyAfter(len)) => {
-                (self.apply(request, &exchange).await?, Damage::ResetAfter(len))
+                self.apply(request, exchange).await?;
+                Some(exchange.error(status, &code, internal))
             }
             Some(action @ (Action::IgnoreRange | Action::IgnoreConditions)) => {
                 let range = action == Action::IgnoreRange;
@@ -104,30 +119,60 @@ impl Service {
                     range,
                     conditions: !range,
                 });
-                (self.apply(request, &exchange).await?, Damage::None)
+                Some(self.apply(request, exchange).await?)
             }
             Some(Action::WrongContentRange(by)) => {
-                let mut response = self.apply(request, &exchange).await?;
+                let mut response = self.apply(request, exchange).await?;
                 shift_content_range(&mut response, by);
-                (response, Damage::None)
+                Some(response)
             }
-            Some(Action::Trickle(rate)) => (self.apply(request, &exchange).await?, Damage::Trickle(rate)),
-            Some(Action::CloseAfterAnswer) => {
-                (self.apply(request, &exchange).await?, Damage::CloseAfterwards)
+            Some(Action::Truncate(len)) => {
+                let mut response = self.apply(request, exchange).await?;
+                shorten(&mut response, len);
+                Some(response)
             }
             Some(Action::Reset) => {
                 exchange.control.reset();
-                return std::future::pending().await;
+                None
             }
             Some(Action::ApplyThenReset) => {
-                self.apply(request, &exchange).await?;
+                self.apply(request, exchange).await?;
                 exchange.control.reset();
-                return std::future::pending().await;
+                None
             }
-            Some(Action::BlackHole) => return std::future::pending().await,
+            Some(Action::HalfClose) => {
+                exchange.control.half_close();
+                None
+            }
+            Some(Action::BlackHole) => None,
+            Some(action @ (Action::KillClient | Action::ApplyThenKillClient)) => {
+                if action == Action::ApplyThenKillClient {
+                    self.apply(request, exchange).await?;
+                }
+                if let Some(kill) = kill {
+                    kill.tell();
+                }
+                None
+            }
+            _ => Some(self.apply(request, exchange).await?),
+        })
+    }
+
+    /// Does to the store what somebody else could have done just before the request.
+    fn change(&self, action: &Action, target: &Operation) {
+        let Some((bucket, key)) = target.bucket.as_deref().zip(target.key.as_deref()) else {
+            return;
         };
-        rest.drain().await;
-        Ok(exchange.finish(response, damage))
+        match action {
+            Action::SwapObject(content) => self.store.swap(bucket, key, content.to_string()),
+            Action::RemoveObject => drop(self.store.delete(bucket, key)),
+            Action::ExpireUpload => {
+                if let Some(id) = &target.upload_id {
+                    self.store.expire_upload(bucket, key, id);
+                }
+            }
+            _ => {}
+        }
     }
 
     async fn apply(
@@ -141,6 +186,30 @@ impl Service {
             return Ok(error_xml::complete(response, &exchange.resource, &exchange.id).await);
         }
         Ok(response)
+    }
+}
+
+/// What an action does to the body of the answer.
+fn damage(action: &Action) -> Damage {
+    match action {
+        Action::CutBodyAfter(len) => Damage::CutAfter(*len),
+        Action::ResetBodyAfter(len) => Damage::ResetAfter(*len),
+        Action::HalfCloseBodyAfter(len) => Damage::HalfCloseAfter(*len),
+        Action::Truncate(len) => Damage::Truncated(*len),
+        Action::FlipBit(offset) => Damage::FlipBit(*offset),
+        Action::Trickle(rate) => Damage::Trickle(*rate),
+        Action::CloseAfterAnswer => Damage::CloseAfterwards,
+        _ => Damage::None,
+    }
+}
+
+/// Lowers the announced length.
+fn shorten(response: &mut Response<s3s::Body>, len: u64) {
+    let headers = response.headers_mut();
+    let announced = headers.get("content-length");
+    let announced = announced.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|announced| announced > len) {
+        headers.insert("content-length", HeaderValue::from(len));
     }
 }
 

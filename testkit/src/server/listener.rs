@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -48,10 +49,17 @@ async fn serve(stream: TcpStream, service: Arc<Service>, id: u64) {
         async move { service.handle(request, control).await }
     });
     let io = TokioIo::new(Socket::new(stream, Arc::clone(&control)));
-    let connection = http1::Builder::new().serve_connection(io, handler);
+    let mut connection = http1::Builder::new().serve_connection(io, handler);
     tokio::select! {
         // Errors are those of clients that went away.
-        _ = connection => {}
+        _ = &mut connection => return,
         () = control.ended() => {}
+    }
+    if control.is_half_closed() {
+        let mut socket = connection.into_parts().io.into_inner();
+        if socket.shutdown().await.is_ok() {
+            // Until the client has closed its half; an error ends it as well.
+            drop(tokio::io::copy(&mut socket, &mut tokio::io::sink()).await);
+        }
     }
 }

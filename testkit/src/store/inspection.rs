@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use s3s::S3Result;
 use s3s::validation::NameValidation as _;
 
 use super::{NewObject, Store};
@@ -81,11 +82,23 @@ impl Store {
     /// # Panics
     /// If there is no such bucket.
     pub fn put(&self, bucket: &str, key: &str, content: impl Into<Bytes>) {
-        let content = content.into();
+        let stored = self.store(bucket, key, content.into());
+        assert!(
+            stored.is_ok(),
+            "cannot store {key:?} in bucket {bucket:?}: {stored:?}"
+        );
+    }
+
+    /// Stores an object without metadata, if there is such a bucket.
+    pub(crate) fn swap(&self, bucket: &str, key: &str, content: impl Into<Bytes>) {
+        drop(self.store(bucket, key, content.into()));
+    }
+
+    fn store(&self, bucket: &str, key: &str, content: Bytes) -> S3Result {
         let mut digests = Digests::new(self.settings().etag, Algorithm::Crc64Nvme, false);
         digests.update(&content);
         let (etag, checksum, _) = digests.finish();
-        let blob = self.keep(content).expect("the folder is writable");
+        let blob = self.keep(content)?;
         let new = NewObject {
             etag,
             blob,
@@ -93,16 +106,19 @@ impl Store {
             checksum,
             parts: Vec::new(),
         };
-        let stored = self.put_object(bucket, key, new, &WriteConditions::default());
-        assert!(
-            stored.is_ok(),
-            "cannot store {key:?} in bucket {bucket:?}: {stored:?}"
-        );
+        self.put_object(bucket, key, new, &WriteConditions::default())
+            .map(drop)
     }
 
     /// Deletes an object, and tells whether there was one.
     pub fn delete(&self, bucket: &str, key: &str) -> bool {
         self.delete_object(bucket, key, |_| Ok(())).unwrap_or(false)
+    }
+
+    /// Forgets an upload, open or completed, as if it had never been: what a lifecycle rule does. Tells whether
+    /// there was one.
+    pub fn expire_upload(&self, bucket: &str, key: &str, upload_id: &str) -> bool {
+        self.forget_upload(bucket, key, upload_id).unwrap_or(false)
     }
 
     /// Uploads that are neither completed nor aborted, by key and age.

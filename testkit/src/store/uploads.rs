@@ -53,6 +53,24 @@ impl Store {
         self.on_folder(|folder| folder.remove_upload(bucket, id))
     }
 
+    /// Forgets an upload as if it had never been, whether it is open or was completed; whether there was one.
+    pub(crate) fn forget_upload(&self, bucket: &str, key: &str, id: &str) -> S3Result<bool> {
+        let mut state = self.bucket(bucket)?;
+        let was_open = state.uploads.remove(&(key.to_owned(), id.to_owned())).is_some();
+        if was_open {
+            self.on_folder(|folder| folder.remove_upload(bucket, id))?;
+        }
+        let was_completed = state
+            .completed
+            .get(id)
+            .is_some_and(|completed| completed.key == key);
+        if was_completed {
+            state.completed.remove(id);
+            self.on_folder(|folder| folder.remove_completed(bucket, id))?;
+        }
+        Ok(was_open || was_completed)
+    }
+
     /// Makes the object. As on AWS, a repetition succeeds and changes nothing, even after the object is gone;
     /// conditions are checked each time, so one that the first call made untrue fails the second.
     pub(crate) fn complete_upload(

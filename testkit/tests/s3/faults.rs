@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use crate::client::{BUCKET, get, presigned_get, put, refusal, start};
 
 /// Everything that the server sends until the connection ends, and how it ended.
-async fn raw_get(server: &Server, target: &str) -> (Vec<u8>, std::io::Result<()>) {
+pub(crate) async fn raw_get(server: &Server, target: &str) -> (Vec<u8>, std::io::Result<()>) {
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
     let host = server.address();
     let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
@@ -19,7 +19,7 @@ async fn raw_get(server: &Server, target: &str) -> (Vec<u8>, std::io::Result<()>
     (answer, end)
 }
 
-fn body(answer: &[u8]) -> &[u8] {
+pub(crate) fn body(answer: &[u8]) -> &[u8] {
     let at = answer
         .windows(4)
         .position(|w| w == b"\r\n\r\n")
