@@ -24,7 +24,8 @@ use crate::reader::{Reader, Source, Throttle};
 use crate::results::read_results;
 use crate::sink::{Output, commit_all};
 
-/// Complete checkpoints that are kept.
+/// Complete checkpoints that are kept, across restarts. A restart goes on from the last one; those before
+/// it are there to look at, as the uploads that they refer to may be published by now.
 const RETAINED: usize = 3;
 
 /// A location together with the file system that serves it.
@@ -242,7 +243,7 @@ pub(crate) fn run(config: &JobConfig, report: &mut dyn FnMut(&Event) -> Result<(
     block_on(async {
         completion.run(&job).await?;
         report(&job.progress())?;
-        let orphans_aborted = job.output.abort_orphans().await?;
+        let orphans_aborted = job.output.abort_orphans().await? + job.store.abort_orphans().await?;
         let results = read_results(&job.output).await?;
         let totals = job.totals.get();
         if (results.words, results.parts) != (totals.words, totals.parts) {

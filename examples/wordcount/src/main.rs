@@ -42,7 +42,7 @@ struct Arguments {
     #[arg(long, value_name = "URI")]
     output: String,
 
-    /// Directory for the checkpoints.
+    /// Directory for the checkpoints, of which the last three that are complete are kept.
     #[arg(long, value_name = "URI")]
     checkpoints: String,
 

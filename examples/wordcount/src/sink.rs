@@ -44,33 +44,40 @@ impl Output {
         .map(drop)
     }
 
-    /// Aborts the uploads that runs which were killed left behind; their number. Only to be called
-    /// when every checkpoint that could refer to one is superseded: when the job is finished.
+    /// Aborts the uploads of part files that runs which were killed left behind; their number. Only to be
+    /// called when every checkpoint that could refer to one is superseded: when the job is finished.
     pub(crate) async fn abort_orphans(&self) -> Result<u64> {
-        if !self.files.capabilities().contains(Capabilities::PENDING_UPLOADS) {
-            return Ok(0);
-        }
-        let mut aborted = 0;
-        let mut token = String::new();
-        loop {
-            let (uploads, next) = self.writer.pending_uploads(&self.root, &token).await?;
-            for upload in &uploads {
-                if self.is_part(&upload.location) {
-                    self.writer.abort_upload(upload).await?;
-                    aborted += 1;
-                }
-            }
-            match next {
-                Some(next) => token = next,
-                None => return Ok(aborted),
-            }
-        }
+        abort_uploads(&*self.files, &self.root, |location| self.is_part(location)).await
     }
 
     /// Whether this is a part file of this output.
     pub(crate) fn is_part(&self, location: &Location) -> bool {
         let below = location.key().strip_prefix(&self.root.directory_prefix());
         below.is_some_and(|name| name.starts_with(PART_PREFIX) && !name.contains('/'))
+    }
+}
+
+/// Aborts the open uploads below `root` that `belongs` accepts; their number, 0 where uploads cannot be listed.
+pub(crate) async fn abort_uploads(
+    files: &dyn FileSystem,
+    root: &Location,
+    belongs: impl Fn(&Location) -> bool,
+) -> Result<u64> {
+    if !files.capabilities().contains(Capabilities::PENDING_UPLOADS) {
+        return Ok(0);
+    }
+    let writer = files.recoverable_writer()?;
+    let (mut aborted, mut token) = (0, String::new());
+    loop {
+        let (uploads, next) = writer.pending_uploads(root, &token).await?;
+        for upload in uploads.iter().filter(|upload| belongs(&upload.location)) {
+            writer.abort_upload(upload).await?;
+            aborted += 1;
+        }
+        match next {
+            Some(next) => token = next,
+            None => return Ok(aborted),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use plugin_api::{CreateOptions, Error, ErrorKind, FileSystem, FileSystemExt, ListOptions, Location, Result};
 
 use super::{Metadata, ReaderState, StateFile, checksum, corrupt, decode, encode};
+use crate::sink::abort_uploads;
 
 const METADATA: &str = "_metadata";
 
@@ -107,6 +108,18 @@ impl CheckpointStore {
         Ok(None)
     }
 
+    /// Which of `numbers` up to the complete one `latest` are complete, in the same order.
+    pub(crate) async fn complete_up_to(&self, latest: u64, numbers: &[u64]) -> Result<Vec<u64>> {
+        let mut complete = Vec::new();
+        for &number in numbers.iter().filter(|&&number| number <= latest) {
+            let path = self.directory(number).join(METADATA);
+            if number == latest || self.files.exists(&path).await? {
+                complete.push(number);
+            }
+        }
+        Ok(complete)
+    }
+
     async fn restore(&self, number: u64, content: &[u8]) -> Result<Restored> {
         let metadata: Metadata = decode(content)?;
         if metadata.checkpoint != number {
@@ -123,6 +136,16 @@ impl CheckpointStore {
             readers.push(decode(&content).map_err(|error| with_place(error, &path))?);
         }
         Ok(Restored { metadata, readers })
+    }
+
+    /// Aborts the uploads of state files that runs which were killed left behind; their number. Only to be
+    /// called when nobody writes checkpoints.
+    pub(crate) async fn abort_orphans(&self) -> Result<u64> {
+        let prefix = format!("{}chk-", self.root.directory_prefix());
+        abort_uploads(&*self.files, &self.root, |location| {
+            location.key().starts_with(&prefix)
+        })
+        .await
     }
 
     /// Deletes a directory, `_metadata` first, so that what an interruption leaves is no checkpoint.

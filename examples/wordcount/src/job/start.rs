@@ -46,15 +46,16 @@ pub(super) async fn start(
         part_size: config.part_size,
         next_part: AtomicU64::new(0),
     };
+    let restored_from = restored.as_ref().map(|restored| restored.metadata.checkpoint);
+    let complete = match restored_from {
+        Some(latest) => store.complete_up_to(latest, &known).await?,
+        None => Vec::new(),
+    };
     let history = History {
         next: known.last().map_or(1, |last| last + 1),
         known,
-        complete: restored
-            .iter()
-            .map(|restored| restored.metadata.checkpoint)
-            .collect(),
+        complete: complete.into(),
     };
-    let restored_from = restored.as_ref().map(|restored| restored.metadata.checkpoint);
     let (metadata, states) = match restored {
         Some(Restored { metadata, readers }) => {
             check_same_job(config, &metadata)?;

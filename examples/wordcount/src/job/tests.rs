@@ -166,6 +166,47 @@ fn only_the_last_three_checkpoints_are_kept() {
 }
 
 #[test]
+fn the_last_three_checkpoints_outlive_a_restart_too() {
+    let bench = Bench::new(&text(2000));
+    // Ends when the checkpoint is complete, before what it supersedes is deleted.
+    let run_to = |config: &JobConfig, last: u64| {
+        let result = run(config, &mut |event| match event {
+            Event::Checkpoint { number, .. } if *number == last => {
+                Err(Error::new(ErrorKind::Cancelled, "crash"))
+            }
+            _ => Ok(()),
+        });
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::Cancelled);
+        names(&bench.path("checkpoints"))
+    };
+    let numbered = |numbers: std::ops::RangeInclusive<u64>| numbers.map(|number| format!("chk-{number}"));
+    assert_eq!(run_to(&bench.config, 5), numbered(2..=5).collect());
+    assert_eq!(run_to(&bench.restored(), 7), numbered(4..=7).collect());
+}
+
+#[test]
+fn a_worker_that_died_before_its_first_checkpoint_begins_anew() {
+    let bench = Bench::new(&text(2000));
+    for state_written in 1..=2 {
+        let seen = AtomicU64::new(0);
+        let mut config = bench.restored();
+        config.probe = Some(Arc::new(move |step| {
+            let dies =
+                step == Step::StateWritten && seen.fetch_add(1, Ordering::Relaxed) + 1 == state_written;
+            if dies {
+                Err(Error::new(ErrorKind::Cancelled, "crash"))
+            } else {
+                Ok(())
+            }
+        }));
+        assert_eq!(run_quietly(&config).unwrap_err().kind(), ErrorKind::Cancelled);
+    }
+    let summary = run_quietly(&bench.restored()).unwrap();
+    assert_eq!(summary.restored_from, None);
+    bench.assert_exact(&summary);
+}
+
+#[test]
 fn an_empty_input_gives_an_empty_output() {
     let bench = Bench::new(b"");
     let summary = run_quietly(&bench.config).unwrap();
