@@ -1,12 +1,14 @@
 //! `cargo xtask demo`: `WordCount` over the S3 plugin and the embedded server, verified.
 
+mod chaos;
+mod plan;
 mod watch;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
-use clap::Args;
+use anyhow::{Context as _, Result, bail, ensure};
+use clap::{Args, value_parser};
 use host_loader::plugin_api::{Config, ConfigOption, ValueType};
 
 use crate::count::{Counts, compare, count_words};
@@ -14,13 +16,17 @@ use crate::report::{Progress, grouped};
 use crate::server::{BUCKET, Server};
 use crate::store::{Output, Store};
 use crate::text::{Text, documents};
-use crate::worker::{Outcome, Summary, Worker};
+use crate::worker::{Killer, Outcome, Summary, Worker};
 use crate::workspace::Workspace;
 use crate::{plugin_build, step};
+use chaos::{Chaos, Tally};
+use plan::plan;
 use watch::{Restart, Watch};
 
-/// How long the worker is to take unless `--rate` says otherwise.
+/// How long the worker is to take unless `--rate` says otherwise,
 const TARGET: Duration = Duration::from_secs(6);
+/// and how much longer for each kill of `--chaos`.
+const TARGET_PER_KILL: Duration = Duration::from_millis(500);
 
 /// Count words on the embedded S3 server, with checkpoints, and verify the result.
 ///
@@ -38,6 +44,15 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N%", value_parser = parse_percent)]
     pub(crate) kill_at: Option<u64>,
 
+    /// Kill the worker with SIGKILL at N random requests, restart it from the last complete checkpoint
+    /// each time, and let the server throw faults all the while.
+    #[arg(long, value_name = "N", conflicts_with = "kill_at", value_parser = value_parser!(u16).range(1..=1000))]
+    pub(crate) chaos: Option<u16>,
+
+    /// What the kills and faults of --chaos come from; random unless given.
+    #[arg(long, value_name = "N", requires = "chaos")]
+    pub(crate) seed: Option<u64>,
+
     /// Parallel readers.
     #[arg(long, value_name = "N", default_value_t = 4)]
     pub(crate) readers: usize,
@@ -50,17 +65,45 @@ pub(crate) struct Options {
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) rate: Option<u64>,
 
-    /// Size at which the worker closes a part file.
-    #[arg(long, value_name = "SIZE", default_value = "512 kb", value_parser = parse_size)]
-    pub(crate) part_size: u64,
+    /// Size at which the worker closes a part file; 512 kb, and with --chaos 12 mb: a multipart upload.
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) part_size: Option<u64>,
 
-    /// Words whose counts the worker adds up before it writes them: the fewer, the more output.
-    #[arg(long, value_name = "N", default_value_t = 500)]
-    pub(crate) batch_words: u64,
+    /// Words whose counts the worker adds up before it writes them: the fewer, the more output; 500, and
+    /// with --chaos 10.
+    #[arg(long, value_name = "N")]
+    pub(crate) batch_words: Option<u64>,
 
-    /// Time between two checkpoints.
-    #[arg(long, value_name = "TIME", default_value = "1 s")]
-    pub(crate) checkpoint_interval: String,
+    /// Time between two checkpoints; 1 s, and with --chaos 300 ms.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) checkpoint_interval: Option<String>,
+}
+
+impl Options {
+    /// What the worker is started with, apart from where it reads and writes.
+    fn pace(&self, total: u64) -> Pace {
+        let kills = self.chaos.map_or(0, u32::from);
+        let (part_size, batch_words, interval) = match self.chaos {
+            None => (512 << 10, 500, "1 s"),
+            Some(_) => (12 << 20, 10, "300 ms"),
+        };
+        let target = TARGET + TARGET_PER_KILL * kills;
+        Pace {
+            rate: self.rate.unwrap_or(total * 1000 / target.as_millis() as u64),
+            part_size: self.part_size.unwrap_or(part_size),
+            batch_words: self.batch_words.unwrap_or(batch_words),
+            checkpoint_interval: self.checkpoint_interval.as_deref().unwrap_or(interval).to_owned(),
+        }
+    }
+}
+
+/// How fast the worker goes, and what it writes.
+struct Pace {
+    /// Bytes a second; 0 for no limit.
+    rate: u64,
+    part_size: u64,
+    batch_words: u64,
+    checkpoint_interval: String,
 }
 
 /// What was built for the demo.
@@ -103,7 +146,12 @@ pub(crate) fn texts(options: &Options, workspace: &Workspace) -> Result<Vec<Text
 /// Uploads, counts and verifies.
 pub(crate) fn count(options: &Options, texts: &[Text], programs: &Programs) -> Result<()> {
     let total: u64 = texts.iter().map(|text| text.len).sum();
-    let server = Server::start(&programs.testkit)?;
+    let seed = options.seed.unwrap_or_else(|| rand::random::<u32>().into());
+    let (tally, killer) = (Tally::default(), Killer::default());
+    let mut server = Server::start(&programs.testkit, seed, {
+        let (tally, killer) = (tally.clone(), killer.clone());
+        move |fault| tally.fault(fault, &killer)
+    })?;
     step(format_args!("embedded S3 server at {}", server.endpoint()));
     let config = server.config();
     let store = Store::new(&programs.plugins, &config)?;
@@ -117,31 +165,40 @@ pub(crate) fn count(options: &Options, texts: &[Text], programs: &Programs) -> R
     drop(progress);
 
     let output = format!("s3a://{BUCKET}/output");
-    let rate = options.rate.unwrap_or(total / TARGET.as_secs());
-    let mut worker = Worker::new(&programs.wordcount, &programs.plugins, &config);
+    let checkpoints = format!("s3://{BUCKET}/checkpoints");
+    let pace = options.pace(total);
+    let mut worker = Worker::new(&programs.wordcount, &programs.plugins, &config, killer);
     worker.option("--input", &input);
     worker.option("--output", &output);
-    worker.option("--checkpoints", format!("s3://{BUCKET}/checkpoints"));
+    worker.option("--checkpoints", &checkpoints);
     worker.option("--readers", options.readers);
-    worker.option("--checkpoint-interval", &options.checkpoint_interval);
-    worker.option("--batch-words", options.batch_words);
-    worker.option("--part-size", options.part_size);
-    if rate > 0 {
-        worker.option("--throttle", rate);
+    worker.option("--checkpoint-interval", &pace.checkpoint_interval);
+    worker.option("--batch-words", pace.batch_words);
+    worker.option("--part-size", pace.part_size);
+    if pace.rate > 0 {
+        worker.option("--throttle", pace.rate);
     }
     step(format_args!(
         "counting words: {} readers, a checkpoint every {}, part files to {output}",
-        options.readers, options.checkpoint_interval
+        options.readers, pace.checkpoint_interval
     ));
     let begun = Instant::now();
     let mut watch = Watch::new(total, options.kill_at);
-    let summary = run_worker(&worker, &mut watch)?;
+    let (summary, chaos) = match options.chaos {
+        None => (run_worker(&worker, &mut watch)?, None),
+        Some(kills) => {
+            step(format_args!("seed {seed}, faults {}", chaos::RULES));
+            let plan = plan(seed, kills.into(), total);
+            let (summary, chaos) = chaos::run(&worker, &mut server, &mut watch, &tally, plan)?;
+            (summary, Some(chaos))
+        }
+    };
     let seconds = begun.elapsed().as_secs_f64();
-    let (checkpoints, restart) = watch.into_result();
+    let (completed, restart) = watch.into_result();
 
     step("verifying against an independent count");
     let result = store.read_output(&output)?;
-    let open_uploads = store.open_uploads(&output)?;
+    let open_uploads = left_open(&store, &[&output, &checkpoints])?;
     store.shutdown()?;
     let mut expected = Counts::new();
     for text in texts {
@@ -151,30 +208,45 @@ pub(crate) fn count(options: &Options, texts: &[Text], programs: &Programs) -> R
     verify_summary(&summary, total, &expected, &result)?;
     ensure!(
         open_uploads.unwrap_or(0) == 0,
-        "{} uploads are left open in the output",
+        "{} uploads are left open",
         open_uploads.unwrap_or(0)
     );
 
     let report = Report {
         files: texts.len(),
-        rate,
+        rate: pace.rate,
         seconds,
-        checkpoints,
-        restart,
+        checkpoints: completed,
+        restart: restart.filter(|_| chaos.is_none()),
+        chaos: chaos.map(|chaos| (seed, chaos)),
         open_uploads,
     };
     print_report(&summary, &result, &report);
     Ok(())
 }
 
+/// How many uploads are open below the directories once nobody needs any; `None` if the plugin cannot tell.
+///
+/// The worker has aborted at its end what killed runs had left behind.
+fn left_open(store: &Store, directories: &[&str]) -> Result<Option<usize>> {
+    let mut sum = Some(0);
+    for directory in directories {
+        sum = sum
+            .zip(store.open_uploads(directory)?)
+            .map(|(sum, open)| sum + open);
+    }
+    Ok(sum)
+}
+
 fn run_worker(worker: &Worker, watch: &mut Watch) -> Result<Summary> {
     loop {
         let restore = watch.was_killed();
-        match worker.run(restore, |event| watch.event(event))? {
+        match worker.run(restore, |event| Ok(watch.event(event)))? {
             Outcome::Killed => step(format_args!(
                 "killed the worker at {}%; restarting it from the last complete checkpoint",
                 watch.percent()
             )),
+            Outcome::Failed(status) => bail!("the worker failed: {status}"),
             Outcome::Finished(summary) => {
                 ensure!(
                     watch.is_satisfied(),
@@ -210,6 +282,8 @@ struct Report {
     seconds: f64,
     checkpoints: u64,
     restart: Option<Restart>,
+    /// With its seed.
+    chaos: Option<(u64, Chaos)>,
     open_uploads: Option<usize>,
 }
 
@@ -238,6 +312,9 @@ fn print_report(summary: &Summary, result: &Output, report: &Report) {
             restart.killed_at, restart.checkpoint, restart.restored_at
         );
     }
+    if let Some((seed, chaos)) = &report.chaos {
+        print_chaos(*seed, chaos);
+    }
     match report.open_uploads {
         Some(open) => println!(
             "open uploads  {open} left, {} of killed workers aborted",
@@ -251,6 +328,26 @@ fn print_report(summary: &Summary, result: &Output, report: &Report) {
     };
     println!("time          {:.1} s, {held}", report.seconds);
     println!("result        counts are exact");
+}
+
+fn print_chaos(seed: u64, chaos: &Chaos) {
+    println!("seed          {seed}");
+    println!("rules         {}", chaos::RULES);
+    let faults = chaos.faults.iter().map(|(kind, count)| format!("{kind} {count}"));
+    println!("faults        {}", faults.collect::<Vec<_>>().join(", "));
+    println!(
+        "kills         {}, and {} workers that gave up",
+        chaos.kills.len(),
+        chaos.failures
+    );
+    for kill in &chaos.kills {
+        println!("              {kill}");
+    }
+    let restored = chaos.restored.iter().map(|checkpoint| match checkpoint {
+        Some(checkpoint) => format!("checkpoint {checkpoint}"),
+        None => "the beginning".to_owned(),
+    });
+    println!("runs          from {}", restored.collect::<Vec<_>>().join(", "));
 }
 
 fn parse_percent(text: &str) -> Result<u64, String> {

@@ -1,11 +1,12 @@
 //! [`Server`]: the embedded S3 server as a child process.
 
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
 /// Ends a child process when it goes out of scope, whatever the reason.
 #[derive(Debug)]
@@ -30,14 +31,24 @@ const REGION: &str = "us-east-1";
 #[derive(Debug)]
 pub(crate) struct Server {
     endpoint: String,
+    /// What the server answers to commands.
+    answers: Receiver<String>,
+    commands: ChildStdin,
     _process: KillOnDrop,
 }
 
 impl Server {
-    /// Starts the server on a free port and waits until it listens.
-    pub(crate) fn start(testkit: &Path) -> Result<Self> {
+    /// Starts the server on a free port and waits until it listens. Random faults come from `seed`;
+    /// each request that a fault hits is shown to `on_fault`, as the server describes it.
+    pub(crate) fn start(
+        testkit: &Path,
+        seed: u64,
+        mut on_fault: impl FnMut(&str) + Send + 'static,
+    ) -> Result<Self> {
         let child = Command::new(testkit)
-            .args(["serve", "--port", "0", "--bucket", BUCKET, "--exit-with-stdin"])
+            .args(["serve", "--port", "0", "--bucket", BUCKET])
+            .args(["--exit-with-stdin", "--commands", "--seed"])
+            .arg(seed.to_string())
             .args([
                 "--access-key",
                 ACCESS_KEY,
@@ -51,31 +62,48 @@ impl Server {
             .spawn()
             .with_context(|| format!("cannot run {}", testkit.display()))?;
         let mut process = KillOnDrop(child);
-        let stdout = process
-            .0
-            .stdout
-            .take()
-            .context("the server has no standard output")?;
-        let mut lines = BufReader::new(stdout);
-        let mut line = String::new();
-        loop {
-            line.clear();
-            if lines
-                .read_line(&mut line)
-                .context("cannot read what the server says")?
-                == 0
-            {
-                bail!("the server ended before it listened: {}", process.0.wait()?);
+        let commands = process.0.stdin.take();
+        let commands = commands.context("the server has no standard input")?;
+        let stdout = process.0.stdout.take();
+        let stdout = stdout.context("the server has no standard output")?;
+        let mut lines = BufReader::new(stdout).lines().map_while(io::Result::ok);
+        let Some(endpoint) = lines.find_map(|line| endpoint(&line)) else {
+            bail!("the server ended before it listened: {}", process.0.wait()?);
+        };
+        let (sender, answers) = mpsc::channel();
+        // Reads for as long as the server lives, so that it never waits for a reader.
+        thread::spawn(move || {
+            for line in lines {
+                match line.strip_prefix("fault ") {
+                    Some(fault) => on_fault(fault),
+                    // Nobody asked for an answer that cannot be sent.
+                    None => drop(sender.send(line)),
+                }
             }
-            if let Some(endpoint) = endpoint(&line) {
-                // Keeps the pipe open and empty for as long as the server lives.
-                thread::spawn(move || io::copy(&mut lines, &mut io::sink()));
-                return Ok(Self {
-                    endpoint,
-                    _process: process,
-                });
-            }
-        }
+        });
+        Ok(Self {
+            endpoint,
+            answers,
+            commands,
+            _process: process,
+        })
+    }
+
+    /// Adds faults behind those that are there.
+    pub(crate) fn add_faults(&mut self, rules: &str) -> Result<()> {
+        self.command(&format!("add {rules}"))
+    }
+
+    /// Removes all faults.
+    pub(crate) fn clear_faults(&mut self) -> Result<()> {
+        self.command("clear")
+    }
+
+    fn command(&mut self, command: &str) -> Result<()> {
+        writeln!(self.commands, "{command}").context("cannot command the server")?;
+        let answer = self.answers.recv().context("the server has ended")?;
+        ensure!(answer == "ok", "the server takes no '{command}': {answer}");
+        Ok(())
     }
 
     /// Its URL.
@@ -116,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_server_that_ends_at_once_is_an_error() {
-        let error = Server::start(Path::new("/bin/true")).unwrap_err();
+        let error = Server::start(Path::new("/bin/true"), 0, |_| {}).unwrap_err();
         assert!(error.to_string().contains("before it listened"), "{error}");
     }
 }

@@ -69,39 +69,46 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 /// The runs of the demo that are part of the tests.
-fn demos(long: bool) -> [(&'static str, demo::Options); 3] {
+fn demos(long: bool) -> [(&'static str, demo::Options); 4] {
     let factor = if long { 10 } else { 1 };
-    let small = demo::Options {
+    let small = || demo::Options {
         files: Vec::new(),
         kill_at: None,
+        chaos: None,
+        seed: None,
         readers: 4,
         size: 4_000_000 * factor,
         rate: Some(0),
-        part_size: 64 << 10,
-        batch_words: 500,
-        checkpoint_interval: "500 ms".to_owned(),
+        part_size: Some(64 << 10),
+        batch_words: None,
+        checkpoint_interval: Some("500 ms".to_owned()),
     };
-    let killed = demo::Options {
+    let killed = || demo::Options {
         kill_at: Some(50),
         rate: None,
-        files: Vec::new(),
-        checkpoint_interval: "500 ms".to_owned(),
-        ..small
+        ..small()
     };
     // Hardly anything is added up, so that part files become larger than a part of an upload: what
     // is restored is an upload with parts, not only its tail.
     let large = demo::Options {
         size: 30_000_000 * factor,
         readers: 2,
-        part_size: 12 << 20,
-        batch_words: 10,
-        files: Vec::new(),
-        checkpoint_interval: "500 ms".to_owned(),
-        ..killed
+        part_size: Some(12 << 20),
+        batch_words: Some(10),
+        ..killed()
+    };
+    let chaos = demo::Options {
+        kill_at: None,
+        chaos: Some(if long { 50 } else { 5 }),
+        size: 8_000_000 * factor,
+        part_size: None,
+        checkpoint_interval: None,
+        ..killed()
     };
     [
-        ("without interruption", small),
-        ("with a kill among small part files", killed),
+        ("without interruption", small()),
+        ("with a kill among small part files", killed()),
         ("with a kill among multipart uploads", large),
+        ("with kills at random and faults", chaos),
     ]
 }

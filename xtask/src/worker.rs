@@ -2,10 +2,12 @@
 
 use std::fmt::Display;
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
 use crate::server::KillOnDrop;
@@ -15,6 +17,7 @@ use crate::server::KillOnDrop;
 pub(crate) struct Worker {
     program: PathBuf,
     arguments: Vec<String>,
+    killer: Killer,
 }
 
 /// A line of the worker's report, as far as it is of interest here.
@@ -28,6 +31,8 @@ pub(crate) enum Event {
         published: usize,
         resumed: usize,
     },
+    /// It knows what to do, and begins.
+    Started,
     /// Bytes and words counted so far, earlier runs included.
     Progress { bytes: u64, words: u64 },
     /// A checkpoint is complete.
@@ -61,6 +66,26 @@ pub(crate) enum Outcome {
     Finished(Summary),
     /// By SIGKILL.
     Killed,
+    /// With an error, which it has told on standard error.
+    Failed(ExitStatus),
+}
+
+/// Kills whichever worker is running, from any thread.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Killer(Arc<Mutex<Option<KillOnDrop>>>);
+
+impl Killer {
+    fn process(&self) -> MutexGuard<'_, Option<KillOnDrop>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends SIGKILL; nothing happens if no worker is running.
+    pub(crate) fn kill(&self) {
+        if let Some(process) = &mut *self.process() {
+            // It fails only if the worker has ended by itself.
+            drop(process.0.kill());
+        }
+    }
 }
 
 /// Whether the worker may go on after an event.
@@ -73,8 +98,8 @@ pub(crate) enum Verdict {
 }
 
 impl Worker {
-    /// A worker with these arguments. The configuration goes to every run.
-    pub(crate) fn new(program: &Path, plugins: &Path, config: &[(&str, String)]) -> Self {
+    /// A worker with these arguments. The configuration goes to every run; `killer` can kill each.
+    pub(crate) fn new(program: &Path, plugins: &Path, config: &[(&str, String)], killer: Killer) -> Self {
         let mut arguments = vec![
             "--progress".to_owned(),
             "--plugins".to_owned(),
@@ -86,6 +111,7 @@ impl Worker {
         Self {
             program: program.to_path_buf(),
             arguments,
+            killer,
         }
     }
 
@@ -95,7 +121,11 @@ impl Worker {
     }
 
     /// Runs the worker and shows each event to `watch`, until it ends or `watch` has it killed.
-    pub(crate) fn run(&self, restore: bool, mut watch: impl FnMut(&Event) -> Verdict) -> Result<Outcome> {
+    pub(crate) fn run(
+        &self,
+        restore: bool,
+        mut watch: impl FnMut(&Event) -> Result<Verdict>,
+    ) -> Result<Outcome> {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments);
         if restore {
@@ -107,30 +137,54 @@ impl Worker {
             .spawn()
             .with_context(|| format!("cannot run {}", self.program.display()))?;
         let mut process = KillOnDrop(child);
-        let stdout = process
-            .0
-            .stdout
-            .take()
-            .context("the worker has no standard output")?;
+        let stdout = process.0.stdout.take();
+        let stdout = stdout.context("the worker has no standard output")?;
+        // Ends the worker when this returns early.
+        let running = Running(&self.killer);
+        *self.killer.process() = Some(process);
         let mut summary = None;
         for line in BufReader::new(stdout).lines() {
             let line = line.context("cannot read what the worker says")?;
-            let event: Event = serde_json::from_str(&line)
-                .with_context(|| format!("the worker said what is no event: {line}"))?;
-            let verdict = watch(&event);
+            // A worker that is killed may have been writing a line.
+            let event: Event = match serde_json::from_str(&line) {
+                Ok(event) => event,
+                Err(_) if !line.ends_with('}') => break,
+                Err(error) => {
+                    return Err(error).with_context(|| format!("the worker said what is no event: {line}"));
+                }
+            };
+            let verdict = watch(&event)?;
             if let Event::Finished(done) = event {
                 summary = Some(done);
             } else if verdict == Verdict::Kill {
-                process.0.kill().context("cannot kill the worker")?;
-                process.0.wait().context("cannot wait for the worker")?;
-                return Ok(Outcome::Killed);
+                self.killer.kill();
             }
         }
-        let status = process.0.wait().context("cannot wait for the worker")?;
+        let status = running.wait()?;
         match summary {
+            _ if status.signal() == Some(SIGKILL) => Ok(Outcome::Killed),
             Some(summary) if status.success() => Ok(Outcome::Finished(summary)),
-            _ => bail!("the worker failed: {status}"),
+            _ => Ok(Outcome::Failed(status)),
         }
+    }
+}
+
+const SIGKILL: i32 = 9;
+
+/// Takes the worker's process away from its killer, and so ends it, at the end of a run.
+struct Running<'a>(&'a Killer);
+
+impl Running<'_> {
+    fn wait(&self) -> Result<ExitStatus> {
+        let process = self.0.process().take();
+        let mut process = process.context("the worker runs twice")?;
+        process.0.wait().context("cannot wait for the worker")
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        drop(self.0.process().take());
     }
 }
 
@@ -150,13 +204,46 @@ mod tests {
                 ..
             }
         ));
-        assert!(matches!(parse(r#"{"event":"started","files":1}"#), Event::Other));
+        assert!(matches!(
+            parse(r#"{"event":"started","files":1}"#),
+            Event::Started
+        ));
+        assert!(matches!(parse(r#"{"event":"sung","times":1}"#), Event::Other));
     }
 
     #[test]
     fn a_worker_that_says_nothing_has_failed() {
-        let worker = Worker::new(Path::new("/bin/true"), Path::new("plugins"), &[]);
-        let error = worker.run(false, |_| Verdict::GoOn).unwrap_err();
-        assert!(error.to_string().contains("the worker failed"), "{error}");
+        let worker = Worker::new(
+            Path::new("/bin/true"),
+            Path::new("plugins"),
+            &[],
+            Killer::default(),
+        );
+        let outcome = worker.run(false, |_| Ok(Verdict::GoOn)).unwrap();
+        assert!(
+            matches!(outcome, Outcome::Failed(status) if status.success()),
+            "{outcome:?}"
+        );
+    }
+
+    #[test]
+    fn a_worker_is_killed_on_demand_and_not_taken_for_a_failed_one() {
+        let worker = Worker {
+            program: "/bin/sh".into(),
+            arguments: vec![
+                "-c".to_owned(),
+                r#"echo '{"event":"started"}'; exec tail -f /dev/null"#.to_owned(),
+            ],
+            killer: Killer::default(),
+        };
+        let outcome = worker.run(false, |_| Ok(Verdict::Kill)).unwrap();
+        assert!(matches!(outcome, Outcome::Killed), "{outcome:?}");
+        let killer = worker.killer.clone();
+        let outcome = worker.run(false, |_| {
+            let killer = killer.clone();
+            std::thread::spawn(move || killer.kill());
+            Ok(Verdict::GoOn)
+        });
+        assert!(matches!(outcome.unwrap(), Outcome::Killed));
     }
 }

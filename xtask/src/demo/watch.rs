@@ -80,7 +80,7 @@ impl Watch {
                     "restored from checkpoint {checkpoint}; part files: {published} committed, {resumed} resumed"
                 ));
             }
-            Event::Finished(_) | Event::Other => {}
+            Event::Started | Event::Finished(_) | Event::Other => {}
         }
         self.verdict()
     }
