@@ -61,6 +61,7 @@ impl Case<'_> {
             fate: Fate::Open,
             leader: 0,
             kept: Bytes::new(),
+            published: Bytes::new(),
             is_known: false,
         });
         self.streams[slot] = Some(Stream {
@@ -280,6 +281,7 @@ impl Case<'_> {
             // What was left may be a file that has replaced ours.
             if !is_left || file.fate == Fate::Open {
                 file.fate = Fate::Committed(published);
+                file.published = held.content.clone();
             }
             self.reference.end(number, path);
         } else {

@@ -42,6 +42,8 @@ pub(crate) struct Unfinished {
     pub(crate) leader: u64,
     /// What the leader has persisted.
     pub(crate) kept: Bytes,
+    /// What was published last.
+    pub(crate) published: Bytes,
     /// Whether a state exists that others may go on from.
     pub(crate) is_known: bool,
 }
@@ -154,16 +156,18 @@ impl Unfinished {
         }
         if let Fate::Committed(_) = self.fate {
             // It was replaced or deleted since. The committer that published it may remember that it
-            // did. What has no upload, and may replace what is there, may be published again: nothing
+            // did, and so may the store if nothing is there. What has no upload, and may replace what is there, may be published again: nothing
             // tells any more that it was (see `S3Committer`).
+            let is_repeated = there.is_none() && *content == self.published;
+            let may_leave = has_published || is_repeated || is_same;
             let allowed = Allowed::error(SUPERSEDED)
                 .or(if reference.meets_a_directory(self.path) {
                     DIRECTORY_IN_THE_WAY
                 } else {
                     &[]
                 })
-                .or_success_if(has_published || replaceable || is_same);
-            return outcome(allowed, has_published || is_same, replaceable);
+                .or_success_if(may_leave || replaceable);
+            return outcome(allowed, may_leave, replaceable);
         }
         if reference.meets_a_directory(self.path) {
             let marked = reference.rules.directories == crate::rules::Directories::Marked;
