@@ -1,10 +1,11 @@
 //! `cargo xtask demo`: `WordCount` over the S3 plugin and the embedded server, verified.
 
 mod chaos;
+mod clean_up;
 mod plan;
 mod watch;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -20,6 +21,7 @@ use crate::worker::{Killer, Outcome, Summary, Worker};
 use crate::workspace::Workspace;
 use crate::{plugin_build, step};
 use chaos::{Chaos, Tally};
+use clean_up::CleanUp;
 use plan::plan;
 use watch::{Restart, Watch};
 
@@ -115,13 +117,18 @@ pub(crate) struct Programs {
     pub(crate) testkit: PathBuf,
     /// The worker.
     pub(crate) wordcount: PathBuf,
+    /// The command line, with which `--chaos` cleans up.
+    pub(crate) fsplug: Option<PathBuf>,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     let workspace = Workspace::find()?;
     let texts = texts(options, &workspace)?;
     step("building the S3 plugin, the embedded server and the worker");
-    let packages = ["-p", plugin_build::PACKAGE, "-p", "testkit", "-p", "wordcount"];
+    let mut packages = vec!["-p", plugin_build::PACKAGE, "-p", "testkit", "-p", "wordcount"];
+    if options.chaos.is_some() {
+        packages.extend(["-p", "host-loader"]);
+    }
     let built = workspace.build(&packages)?;
     let library = plugin_build::install(&workspace.plugins(), &plugin_build::library(&built)?)?;
     step(format_args!("dropped {}", library.display()));
@@ -129,6 +136,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         plugins: workspace.plugins(),
         testkit: built.executable("testkit")?.to_path_buf(),
         wordcount: built.executable("wordcount")?.to_path_buf(),
+        fsplug: built.executable("fsplug").ok().map(Path::to_path_buf),
     };
     count(options, &texts, &programs)
 }
@@ -189,7 +197,10 @@ pub(crate) fn count(options: &Options, texts: &[Text], programs: &Programs) -> R
         Some(kills) => {
             step(format_args!("seed {seed}, faults {}", chaos::RULES));
             let plan = plan(seed, kills.into(), total);
-            let (summary, chaos) = chaos::run(&worker, &mut server, &mut watch, &tally, plan)?;
+            let places = (output.as_str(), checkpoints.as_str());
+            let fsplug = programs.fsplug.as_deref().context("fsplug was not built")?;
+            let clean_up = CleanUp::new(fsplug, &programs.plugins, &config, places);
+            let (summary, chaos) = chaos::run(&worker, &mut server, &mut watch, &tally, &clean_up, plan)?;
             (summary, Some(chaos))
         }
     };
@@ -227,7 +238,7 @@ pub(crate) fn count(options: &Options, texts: &[Text], programs: &Programs) -> R
 
 /// How many uploads are open below the directories once nobody needs any; `None` if the plugin cannot tell.
 ///
-/// The worker has aborted at its end what killed runs had left behind.
+/// The worker has aborted at its end what killed runs had left behind; `--chaos` cleans up besides.
 fn left_open(store: &Store, directories: &[&str]) -> Result<Option<usize>> {
     let mut sum = Some(0);
     for directory in directories {
@@ -348,6 +359,10 @@ fn print_chaos(seed: u64, chaos: &Chaos) {
         None => "the beginning".to_owned(),
     });
     println!("runs          from {}", restored.collect::<Vec<_>>().join(", "));
+    println!(
+        "clean-up      fsplug uploads gc, {} times: {} aborted, {} times an upload was kept for a checkpoint",
+        chaos.cleaned.runs, chaos.cleaned.aborted, chaos.cleaned.referenced
+    );
 }
 
 fn parse_percent(text: &str) -> Result<u64, String> {

@@ -58,6 +58,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         plugins: workspace.plugins(),
         testkit: testkit.to_path_buf(),
         wordcount: wordcount.to_path_buf(),
+        fsplug: Some(built.executable("fsplug")?.to_path_buf()),
     };
     plugin_build::install(&programs.plugins, &library)?;
     for (text, options) in demos(options.long) {

@@ -1,10 +1,12 @@
-//! [`Chaos`]: the worker is killed again and again while the server throws faults.
+//! [`Chaos`]: the worker is killed again and again while the server throws faults, and what it left behind
+//! is cleaned up each time.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Result, bail, ensure};
 
+use super::clean_up::{CleanUp, Cleaned};
 use super::plan::Kill;
 use super::watch::Watch;
 use crate::server::Server;
@@ -80,6 +82,8 @@ pub(super) struct Chaos {
     pub(super) restored: Vec<Option<u64>>,
     /// Faults by kind.
     pub(super) faults: BTreeMap<String, u64>,
+    /// What was cleaned up between the runs and at the end.
+    pub(super) cleaned: Cleaned,
 }
 
 /// Runs the worker until it is done, killed as often as asked for.
@@ -88,6 +92,7 @@ pub(super) fn run(
     server: &mut Server,
     watch: &mut Watch,
     tally: &Tally,
+    clean_up: &CleanUp,
     plan: Vec<Kill>,
 ) -> Result<(Summary, Chaos)> {
     let kills = plan.len();
@@ -95,7 +100,7 @@ pub(super) fn run(
     let mut chaos = Chaos::default();
     server.add_faults(RULES)?;
     let mut armed: Option<Kill> = None;
-    let mut done = 0;
+    let (mut done, mut has_checkpoint) = (0, false);
     loop {
         let mut arm = |done: u64| -> Result<()> {
             match due.front().copied() {
@@ -115,6 +120,7 @@ pub(super) fn run(
                 Event::Progress { bytes, .. } => done = done.max(*bytes),
                 Event::Started => chaos.restored.push(restored),
                 Event::Restored { checkpoint, .. } => restored = Some(*checkpoint),
+                Event::Checkpoint { .. } => has_checkpoint = true,
                 _ => {}
             }
             watch.event(event);
@@ -132,6 +138,12 @@ pub(super) fn run(
                     chaos.kills.len() + 1
                 ));
                 chaos.kills.push(at);
+                if has_checkpoint {
+                    // An operator whose command fails runs it again: faults prove nothing here.
+                    server.clear_faults()?;
+                    clean_up.run(&mut chaos.cleaned)?;
+                    server.add_faults(RULES)?;
+                }
             }
             Outcome::Failed(status) => {
                 chaos.failures += 1;
@@ -156,6 +168,7 @@ pub(super) fn run(
                     );
                 }
                 server.clear_faults()?;
+                clean_up.run(&mut chaos.cleaned)?;
                 chaos.faults = std::mem::take(&mut tally.counts().faults);
                 return Ok((summary, chaos));
             }
