@@ -15,6 +15,9 @@ use crate::recoverable_state::RecoverableState;
 /// `PutObject`. Since such a request also succeeds a second time, a committer that was recovered, or
 /// that tried before, first looks whether its object is there already, and leaves it alone.
 ///
+/// With [`WriteMode::Overwrite`] no condition keeps either request from replacing what another recovery of
+/// the file has published. Where there may be one, it is looked for first.
+///
 /// One case cannot be told apart: with [`WriteMode::Overwrite`] and no upload, another file at the
 /// path may be the old one that is to be replaced, or one that has already replaced ours. The mode
 /// says to replace what is there, so that is done. With [`WriteMode::NoOverwrite`] it is a conflict.
@@ -23,6 +26,8 @@ pub(crate) struct S3Committer {
     state: RecoverableState,
     /// Whether another committer of the same state may have published the file.
     is_recovered: bool,
+    /// Whether a committer of an earlier state may have, with one request that leaves no trace in an upload.
+    has_rivals: bool,
     /// Armed as long as nobody but this committer knows of the upload.
     guard: std::sync::Mutex<Option<UploadGuard>>,
     /// One commit at a time.
@@ -38,12 +43,19 @@ struct Progress {
 }
 
 impl S3Committer {
-    /// The committer of a stream that has just ended.
-    pub(crate) fn finished(target: Arc<Target>, state: RecoverableState, guard: Option<UploadGuard>) -> Self {
+    /// The committer of a stream that has just ended; `has_rivals` if there may be a state of its file
+    /// without an upload.
+    pub(crate) fn finished(
+        target: Arc<Target>,
+        state: RecoverableState,
+        guard: Option<UploadGuard>,
+        has_rivals: bool,
+    ) -> Self {
         Self {
             target,
             state,
             is_recovered: false,
+            has_rivals,
             guard: std::sync::Mutex::new(guard),
             progress: tokio::sync::Mutex::default(),
         }
@@ -53,7 +65,7 @@ impl S3Committer {
     pub(crate) fn recovered(target: Arc<Target>, state: RecoverableState) -> Self {
         Self {
             is_recovered: true,
-            ..Self::finished(target, state, None)
+            ..Self::finished(target, state, None, true)
         }
     }
 
@@ -75,6 +87,11 @@ impl S3Committer {
         self.keep_upload();
         let may_be_published = self.is_recovered || progress.was_tried;
         progress.was_tried = true;
+        // A file without an upload is looked for below if it may be published.
+        let is_looked_for = may_be_published && !self.state.has_upload();
+        if self.has_rivals && self.target.mode == WriteMode::Overwrite && !is_looked_for {
+            self.refuse_another_recovery(operation).await?;
+        }
         if self.state.has_upload() && self.state.len() > 0 {
             self.publish_parts(operation, &mut progress.tail).await?;
         } else {
@@ -150,6 +167,24 @@ impl S3Committer {
                 .map(|()| true),
             Err(error) if error.kind() == ErrorKind::UploadGone => Ok(false),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Fails if another recovery of the file stands at the key. Who may not look goes on without.
+    async fn refuse_another_recovery(&self, operation: &'static str) -> Result<()> {
+        // Without a nonce another recovery cannot be told from the file that is to be replaced.
+        if self.state.nonce.is_none() {
+            return Ok(());
+        }
+        let content = if self.state.has_upload() {
+            self.state.content()
+        } else {
+            Content::whole(self.state.tail.len() as u64, crc32c::crc32c(&self.state.tail))
+        };
+        match multipart::find(operation, &self.target, Some(&content)).await {
+            Ok(found @ Found::OtherContent(_)) => Err(multipart::taken(operation, &self.target, &found)),
+            Err(error) if error.kind() != ErrorKind::PermissionDenied => Err(error),
+            _ => Ok(()),
         }
     }
 

@@ -24,6 +24,9 @@ const LONGEST_TAIL: usize = MIN_PART_SIZE as usize - 1;
 pub(crate) struct S3RecoverableStream {
     writer: MultipartUpload,
     stage: Stage,
+    /// Whether there may be a state of the file without an upload: what a committer of it publishes is
+    /// not noticed by completing an upload that was begun later.
+    has_rivals: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +42,15 @@ impl S3RecoverableStream {
         Self {
             writer,
             stage: Stage::Open,
+            has_rivals: false,
+        }
+    }
+
+    /// A stream that goes on from a state, before which there may have been others.
+    pub(crate) fn recovered(writer: MultipartUpload) -> Self {
+        Self {
+            has_rivals: true,
+            ..Self::new(writer)
         }
     }
 
@@ -138,6 +150,7 @@ impl RecoverableStream for S3RecoverableStream {
         let longest_tail = self.longest_tail();
         self.store(longest_tail).await?;
         let state = self.state();
+        self.has_rivals |= !state.has_upload();
         if state.has_upload()
             && let Some(guard) = self.writer.upload()
         {
@@ -163,7 +176,8 @@ impl RecoverableStream for S3RecoverableStream {
         let target = Arc::clone(self.writer.target());
         let guard: Option<UploadGuard> = self.writer.end();
         self.stage = Stage::Finished;
-        Ok(Arc::new(S3Committer::finished(target, state, guard)))
+        let has_rivals = self.has_rivals;
+        Ok(Arc::new(S3Committer::finished(target, state, guard, has_rivals)))
     }
 
     async fn close(&mut self) -> Result<()> {

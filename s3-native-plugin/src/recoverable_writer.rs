@@ -145,7 +145,7 @@ impl RecoverableWriter for S3RecoverableWriter {
             writer = self.resume(&state).await?;
             writer.write_bytes(state.tail).await?;
         }
-        Ok(Box::new(S3RecoverableStream::new(writer)))
+        Ok(Box::new(S3RecoverableStream::recovered(writer)))
     }
 
     /// Makes no request, but for the side object of a state of Flink's own file systems.

@@ -38,12 +38,12 @@ pub(super) async fn condition(
         }
         Err(error) => return Err(error),
     }
-    if state.mode == WriteMode::Overwrite {
-        return Ok(RecoverableCondition::Committable);
-    }
     Ok(
         match multipart::find(OPERATION, target, Some(&state.content())).await? {
             Found::Nothing => RecoverableCondition::Committable,
+            Found::Foreign | Found::Untold(_) if state.mode == WriteMode::Overwrite => {
+                RecoverableCondition::Committable
+            }
             found => occupied(found),
         },
     )

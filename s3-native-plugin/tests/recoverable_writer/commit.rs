@@ -1,6 +1,6 @@
 //! `close_for_commit`, `recover_for_commit` and `commit`.
 
-use plugin_api::{CreateOptions, ErrorKind};
+use plugin_api::{CreateOptions, ErrorKind, WriteMode};
 use testkit::{Action, EtagKind, Fault};
 
 use super::{begin, begin_with, recommit};
@@ -108,15 +108,49 @@ async fn any_number_of_commits_in_any_process_is_one() {
 #[tokio::test]
 async fn a_commit_without_faults_makes_no_extra_request() {
     let fixture = Fixture::new().await;
-    for (len, requests) in [(10, 1), (2 * PART + 10, 1 + 3 + 1)] {
+    for (options, len, requests) in [
+        (CreateOptions::overwrite(), 10, 1),
+        (CreateOptions::overwrite(), 2 * PART + 10, 1 + 3 + 1),
+        (CreateOptions::default(), 10, 1),
+        (CreateOptions::default(), 2 * PART + 10, 1 + 3 + 1),
+    ] {
         for persist in [false, true] {
+            fixture.server.store().delete(BUCKET, "k");
             fixture.server.requests().clear();
-            let mut stream = begin(&fixture, "k", &pattern(len)).await;
+            let mut stream = begin_with(&fixture, "k", &pattern(len), &options).await;
             if persist {
                 stream.persist().await.unwrap();
             }
             stream.close_for_commit().await.unwrap().commit().await.unwrap();
-            assert_eq!(fixture.server.requests().total(), requests);
+            // What may replace a file looks whether an earlier state of ours was published there.
+            let looks = u64::from(persist && len == 10 && options.mode == WriteMode::Overwrite);
+            assert_eq!(fixture.server.requests().count("HeadObject"), looks);
+            assert_eq!(fixture.server.requests().total(), requests + looks);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_may_replace_does_not_replace_what_its_own_older_state_has_published() {
+    let fixture = Fixture::new().await;
+    for len in LENGTHS {
+        for recover in [false, true] {
+            let mut stream = begin_with(&fixture, "k", b"older", &CreateOptions::overwrite()).await;
+            let older = stream.persist().await.unwrap();
+            stream.write(&pattern(len)).await.unwrap();
+            let newer = stream.persist().await.unwrap();
+            recommit(&fixture, &older).await.commit().await.unwrap();
+            let committer = if recover {
+                recommit(&fixture, &newer).await
+            } else {
+                stream.close_for_commit().await.unwrap()
+            };
+            for _ in 0..2 {
+                let error = committer.commit().await.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+            }
+            assert_eq!(fixture.content("k").unwrap(), b"older");
+            fixture.server.store().delete(BUCKET, "k");
         }
     }
 }
