@@ -93,7 +93,13 @@ impl S3Committer {
             self.refuse_another_recovery(operation).await?;
         }
         if self.state.has_upload() && self.state.len() > 0 {
-            self.publish_parts(operation, &mut progress.tail).await?;
+            match self.publish_parts(operation, &mut progress.tail).await {
+                // Where numbers are used again, a late part may have replaced the tail: it is stored anew.
+                Err(error) if error.kind() == ErrorKind::Changed && progress.tail.take().is_some() => {
+                    self.publish_parts(operation, &mut progress.tail).await?;
+                }
+                published => published?,
+            }
         } else {
             self.publish_whole(operation, may_be_published).await?;
             if self.state.has_upload() {
@@ -138,12 +144,7 @@ impl S3Committer {
             };
             parts.push(tail);
         }
-        let completed = multipart::complete(operation, &upload, &parts).await.map(drop);
-        if matches!(&completed, Err(error) if error.kind() == ErrorKind::Changed) {
-            // Where numbers are used again, a late part may have replaced the tail: store it anew next time.
-            *stored_tail = None;
-        }
-        completed
+        multipart::complete(operation, &upload, &parts).await.map(drop)
     }
 
     /// Stores the tail as the last part, under a number clear of every other writer of the file.
