@@ -12,7 +12,7 @@
 //! | bucket, endpoint, key | text | the endpoint is "" for Amazon S3 |
 //! | upload id | text | "" if no upload was begun |
 //! | media type | text | "" for the store's default |
-//! | part size | `u64` | of the first part; see [`PartPlan`](crate::multipart_upload::PartPlan) |
+//! | part size | `u64` | of the first part; see [`PartPlan`] |
 //! | begun | `u64` | when the upload was begun, in milliseconds since 1970; 0 if there is none, or it is not known |
 //! | total length | `u64` | parts and tail together |
 //! | number of parts | `u32` | |
