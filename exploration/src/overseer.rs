@@ -353,7 +353,8 @@ impl Keeper {
 
     /// Stores a part of other bytes than any writer's.
     async fn store_part(&self, upload: &str, number: u16) {
-        let stored = self
+        // As above: a part that comes too late for its upload does nothing.
+        let outcome = self
             .client
             .upload_part()
             .bucket(BUCKET)
@@ -363,6 +364,6 @@ impl Keeper {
             .body(vec![0xee; PART].into())
             .send()
             .await;
-        assert!(stored.is_ok(), "an upload that is open takes parts: {stored:?}");
+        drop(outcome);
     }
 }
