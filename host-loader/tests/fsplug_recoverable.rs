@@ -228,6 +228,35 @@ fn a_file_system_can_be_named() {
 }
 
 /// The state of an unfinished local file, after whose taking more was written.
+/// A state of Flink's own file system for S3: the vector of its format, of an upload with one part and a
+/// side object.
+const OF_FLINK: &str = "000c6f2f662dc3a9eda0bdedb880000275310000000000500000000000010000000100026531010003\
+                        742f780000000000000007";
+
+#[test]
+fn a_state_that_does_not_name_its_store_is_shown_and_needs_the_store_for_everything_else() {
+    let s3 = S3::new();
+    s3.fsplug.write("state", hex::decode(OF_FLINK).unwrap());
+    let shown = s3.ok(&["recoverable", "show", "state"]);
+    for fact in [
+        "s3://not-in-the-state/o/f-é😀",
+        "size: 5242887 (",
+        "upload: u1",
+        "side-object: t/x",
+    ] {
+        assert!(shown.text().contains(fact), "{fact} in {}", shown.text());
+    }
+    for verb in ["verify", "commit"] {
+        let failed = s3.fails(2, &["recoverable", verb, "state"]);
+        failed.assert_names(&["--uri", "s3://bucket"]);
+    }
+    let failed = s3.fails(2, &["recoverable", "abort", "--yes", "state"]);
+    failed.assert_names(&["--uri", "s3://bucket"]);
+    assert_eq!(s3.server.requests().total(), 0);
+    s3.ok(&["recoverable", "abort", "--yes", "--uri", "s3://bucket", "state"]);
+    assert_eq!(s3.server.requests().count("AbortMultipartUpload"), 1);
+}
+
 fn local_state(fsplug: &Fsplug, name: &str) -> Recoverable {
     let location = Location::parse(&fsplug.uri(name)).unwrap();
     let file_systems =

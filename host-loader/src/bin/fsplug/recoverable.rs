@@ -14,7 +14,7 @@ use crate::cli::{RecoverableArguments, RecoverableCommand};
 use crate::failure::{At as _, Failure, printable};
 use crate::session::Session;
 use embedded::{Encoding, Found};
-use source::Source;
+use source::{ANY_AUTHORITY, Source};
 
 /// The JSON form of a state. Every member is always there; what is not known is `null`.
 #[derive(Serialize)]
@@ -134,6 +134,16 @@ async fn chosen(
     let found = source.chosen(arguments.index)?.clone();
     let location = match &arguments.uri {
         Some(uri) => session.resolve(uri)?,
+        None if found.info.location.authority() == ANY_AUTHORITY => {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "the state does not say in which store its file is",
+            )
+            .with_operation("choose store")
+            .with_path(&found.info.location)
+            .with_remedy("name it with --uri, such as s3://bucket")
+            .into());
+        }
         None => found.info.location.clone(),
     };
     let file_system = session.file_systems.get(&location).await?;

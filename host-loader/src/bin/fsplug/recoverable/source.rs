@@ -22,9 +22,10 @@ const LARGEST_FILE: u64 = 512 << 20;
 
 const CHUNK: usize = 1 << 20;
 
-/// Where plugins are asked about states whose store is not known yet. A state names its own store,
-/// and reading it takes no request, so that any name will do.
-const ANY_AUTHORITY: &str = "any-store";
+/// Where plugins are asked about states whose store is not known yet. Most states name their own store,
+/// and reading them takes no request, so that any name will do. One that does not, such as a state of
+/// Flink's own file systems, shows this name as its store's.
+pub(super) const ANY_AUTHORITY: &str = "not-in-the-state";
 
 /// A file with states.
 pub(super) struct Source {
