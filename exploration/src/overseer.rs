@@ -33,11 +33,11 @@ pub(crate) enum Interrupt {
     Cancel,
 }
 
-/// A request that was counted, and the faults that it could have met. The numbers of parts are left out:
-/// a recovery chooses them at random.
+/// A request that was counted, and the faults that it could have met.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Boundary {
     pub(crate) operation: &'static str,
+    pub(crate) part_number: Option<u16>,
     pub(crate) faults: Vec<Fault>,
 }
 
@@ -236,6 +236,7 @@ impl State {
         };
         self.boundaries.push(Boundary {
             operation: arrival.operation,
+            part_number: arrival.part_number,
             faults,
         });
         if self.faults.front().is_some_and(|&(at, _)| at == index)

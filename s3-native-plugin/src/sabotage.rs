@@ -1,4 +1,5 @@
-//! Deliberate mistakes, with which the exploration of fault schedules shows that it would notice them.
+//! Deliberate mistakes, with which the exploration of fault schedules shows that it would notice them, and
+//! the end of chance, without which its runs could not be repeated.
 //! Only in builds with debug assertions: the plugin as it is shipped has none of this.
 
 use std::cell::Cell;
@@ -16,6 +17,7 @@ pub enum Sabotage {
 
 thread_local! {
     static MADE: Cell<Option<Sabotage>> = const { Cell::new(None) };
+    static HAS_FIXED_NUMBERS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Makes everything that runs on this thread commit this mistake, or none.
@@ -26,4 +28,14 @@ pub fn sabotage(mistake: Option<Sabotage>) {
 /// Whether this mistake is to be made.
 pub(crate) fn is(mistake: Sabotage) -> bool {
     MADE.get() == Some(mistake)
+}
+
+/// Lets every recovery on this thread leave the same gap of part numbers.
+pub(crate) fn fix_part_numbers() {
+    HAS_FIXED_NUMBERS.set(true);
+}
+
+/// Whether recoveries leave the same gap of part numbers.
+pub(crate) fn has_fixed_part_numbers() -> bool {
+    HAS_FIXED_NUMBERS.get()
 }

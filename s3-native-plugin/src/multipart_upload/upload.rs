@@ -19,6 +19,8 @@ use super::{part_plan, refusal};
 use crate::bucket::Bucket;
 use crate::dialect::refuses_checksum;
 use crate::error::s3_error;
+#[cfg(debug_assertions)]
+use crate::sabotage;
 
 /// A stored part.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -267,7 +269,14 @@ impl Upload {
         }
         let highest = listed.last_key_value().map_or(0, |(&highest, _)| highest);
         let max_parts = self.target.bucket.settings.upload_max_parts;
-        part_plan::number_clear_of(last, highest, max_parts, rand::random())
+        let dice = rand::random();
+        #[cfg(debug_assertions)]
+        let dice = if sabotage::has_fixed_part_numbers() {
+            64
+        } else {
+            dice
+        };
+        part_plan::number_clear_of(last, highest, max_parts, dice)
     }
 
     /// Whether the store still knows the upload.
