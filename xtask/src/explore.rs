@@ -19,7 +19,8 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let workspace = Workspace::find()?;
     step("building the exploration");
-    let built = workspace.build(&["-p", "exploration", "--bin", "explore"])?;
+    // All of it, as `cargo xtask test` does, so that nothing is built twice.
+    let built = workspace.build(&["--workspace"])?;
     let mut explore = std::process::Command::new(built.executable("explore")?);
     explore.args(&options.arguments);
     Workspace::run(explore)
