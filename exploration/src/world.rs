@@ -4,10 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use plugin_api::{
-    Callsite, Config, Fields, FileSystemFactory as _, Host, Level, Location, Measurement, MemoryPressure,
-    RecoverableWriter,
-};
+use plugin_api::{Config, FileSystemFactory as _, Location, RecoverableWriter, SilentHost};
 use s3_native_plugin::internals;
 use testkit::Server;
 use tokio::runtime::Handle;
@@ -93,7 +90,7 @@ impl World {
     }
 
     async fn start(&self, id: usize, access_key: &str) -> Process {
-        let factory = internals::factory_on(Handle::current(), Arc::new(QuietHost));
+        let factory = internals::factory_on(Handle::current(), Arc::new(SilentHost));
         let root = Location::new("s3", BUCKET, "").expect("the bucket has a valid name");
         let fs = factory.create(&root, &self.config(access_key)).await;
         let writer = fs.and_then(|fs| fs.recoverable_writer());
@@ -138,35 +135,5 @@ pub(crate) fn location() -> Location {
 pub(crate) async fn tick() {
     loop {
         tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-}
-
-/// A host that wants to know nothing.
-struct QuietHost;
-
-impl Host for QuietHost {
-    fn max_level(&self) -> Option<Level> {
-        None
-    }
-    fn register_callsite(&self, _: &Callsite) -> u64 {
-        0
-    }
-    fn is_enabled(&self, _: u64) -> bool {
-        false
-    }
-    fn event(&self, _: u64, _: u64, _: &Fields) {}
-    fn new_span(&self, _: u64, _: u64, _: &Fields) -> u64 {
-        0
-    }
-    fn record(&self, _: u64, _: &Fields) {}
-    fn enter_span(&self, _: u64) {}
-    fn exit_span(&self, _: u64) {}
-    fn close_span(&self, _: u64) {}
-    fn measure(&self, _: &Measurement<'_>) {}
-    fn memory_budget(&self) -> u64 {
-        0
-    }
-    fn memory_pressure(&self) -> MemoryPressure {
-        MemoryPressure::Low
     }
 }

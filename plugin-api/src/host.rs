@@ -147,3 +147,34 @@ pub trait Host: Send + Sync + 'static {
 
 /// A shared host.
 pub type HostRef = Arc<dyn Host>;
+
+/// A host that wants to know nothing and grants nothing: to try a plugin's factory without a loader.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SilentHost;
+
+impl Host for SilentHost {
+    fn max_level(&self) -> Option<Level> {
+        None
+    }
+    fn register_callsite(&self, _: &Callsite) -> u64 {
+        0
+    }
+    fn is_enabled(&self, _: u64) -> bool {
+        false
+    }
+    fn event(&self, _: u64, _: u64, _: &Fields) {}
+    fn new_span(&self, _: u64, _: u64, _: &Fields) -> u64 {
+        0
+    }
+    fn record(&self, _: u64, _: &Fields) {}
+    fn enter_span(&self, _: u64) {}
+    fn exit_span(&self, _: u64) {}
+    fn close_span(&self, _: u64) {}
+    fn measure(&self, _: &Measurement<'_>) {}
+    fn memory_budget(&self) -> u64 {
+        0
+    }
+    fn memory_pressure(&self) -> MemoryPressure {
+        MemoryPressure::Low
+    }
+}

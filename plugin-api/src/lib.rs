@@ -138,7 +138,8 @@ pub use delegation_token::{DelegationToken, DelegationTokenProvider, DelegationT
 pub use error::{Cause, Error, ErrorKind, Result, Retry};
 pub use file_system::{FileSystem, FileSystemExt, FileSystemFactory, Lister};
 pub use host::{
-    Callsite, CallsiteKind, FieldValue, Fields, Host, HostRef, Level, Measurement, MemoryPressure, MetricKind,
+    Callsite, CallsiteKind, FieldValue, Fields, Host, HostRef, Level, Measurement, MemoryPressure,
+    MetricKind, SilentHost,
 };
 pub use location::Location;
 pub use manifest::{

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use fixture::{BUCKET, Fixture, QuietHost, connect, location};
+use fixture::{BUCKET, Fixture, connect, location};
 use plugin_api::{
     Config, CreateOptions, Error, ErrorKind, FileSystem, FileSystemExt, FileSystemFactory, Location,
 };
@@ -184,7 +184,7 @@ async fn what_comes_out_is_checked_like_any_other_path() {
 }
 
 async fn configured(pairs: &[(&str, &str)]) -> Result<Arc<dyn FileSystem>, Error> {
-    let factory = S3FileSystemFactory::new(Arc::new(QuietHost)).unwrap();
+    let factory = S3FileSystemFactory::new(Arc::new(plugin_api::SilentHost)).unwrap();
     let mut config = Config::from_pairs([
         ("s3.endpoint", "http://127.0.0.1:1"),
         ("s3.access-key", "a"),

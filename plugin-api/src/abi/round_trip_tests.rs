@@ -231,35 +231,6 @@ impl Drop for Input {
     }
 }
 
-struct NoHost;
-
-impl Host for NoHost {
-    fn max_level(&self) -> Option<Level> {
-        None
-    }
-    fn register_callsite(&self, _: &Callsite) -> u64 {
-        0
-    }
-    fn is_enabled(&self, _: u64) -> bool {
-        false
-    }
-    fn event(&self, _: u64, _: u64, _: &Fields) {}
-    fn new_span(&self, _: u64, _: u64, _: &Fields) -> u64 {
-        0
-    }
-    fn record(&self, _: u64, _: &Fields) {}
-    fn enter_span(&self, _: u64) {}
-    fn exit_span(&self, _: u64) {}
-    fn close_span(&self, _: u64) {}
-    fn measure(&self, _: &Measurement<'_>) {}
-    fn memory_budget(&self) -> u64 {
-        0
-    }
-    fn memory_pressure(&self) -> MemoryPressure {
-        MemoryPressure::Low
-    }
-}
-
 struct Plugin;
 
 impl abi::Export for Plugin {
@@ -278,7 +249,7 @@ fn load() -> (Arc<dyn FileSystemFactory>, Arc<dyn FileSystem>, Arc<Probe>) {
     *PROBE.lock().unwrap() = Some(Arc::clone(&probe));
     let symbol: *const c_void = (&raw const ROOT).cast();
     // SAFETY: `ROOT` is the content of a loader symbol and lives for ever.
-    let factory = unsafe { abi::load_factory(symbol, Arc::new(NoHost)) }.unwrap();
+    let factory = unsafe { abi::load_factory(symbol, Arc::new(SilentHost)) }.unwrap();
     let config = Config::from_pairs([("a", "1"), ("b", "2")]);
     let fs = ready(factory.create(&at(""), &config)).unwrap();
     assert_eq!(probe.last(), r#"create probe://x/ [("a", "1"), ("b", "2")]"#);

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use plugin_api::{Config, CopyRequest, FileSystemFactory as _};
 
-use crate::fixture::{BUCKET, Fixture, QuietHost, location, pattern};
+use crate::fixture::{BUCKET, Fixture, location, pattern};
 use crate::tree::{copy, local, request};
 
 const CHILD: &str = "FSPLUG_TEST_ENDPOINT";
@@ -61,7 +61,8 @@ async fn two_thousand_files_stay_below_128_mib() {
         ("s3.secret-key", testkit::SECRET_KEY),
         ("s3.path-style-access", "true"),
     ]);
-    let factory = s3_native_plugin::S3FileSystemFactory::new(std::sync::Arc::new(QuietHost)).unwrap();
+    let factory =
+        s3_native_plugin::S3FileSystemFactory::new(std::sync::Arc::new(plugin_api::SilentHost)).unwrap();
     let fs = factory.create(&location(""), &config).await.unwrap();
     let reports = copy(&fs, &requests).await.unwrap();
     let expected: Vec<(u64, u32)> = sizes().map(|size| (size, 1)).collect();

@@ -2,44 +2,11 @@
 
 use std::sync::Arc;
 
-use plugin_api::{
-    Callsite, Config, FieldValue, FileSystem, FileSystemFactory, Host, HostRef, Level, Location, Measurement,
-    MemoryPressure,
-};
+use plugin_api::{Config, FileSystem, FileSystemFactory, HostRef, Location, SilentHost};
 use s3_native_plugin::S3FileSystemFactory;
 use testkit::{Server, ServerBuilder};
 
 pub(crate) const BUCKET: &str = "bucket";
-
-/// A host that wants nothing.
-struct SilentHost;
-
-impl Host for SilentHost {
-    fn max_level(&self) -> Option<Level> {
-        None
-    }
-    fn register_callsite(&self, _: &Callsite) -> u64 {
-        0
-    }
-    fn is_enabled(&self, _: u64) -> bool {
-        false
-    }
-    fn event(&self, _: u64, _: u64, _: &[(u32, FieldValue)]) {}
-    fn new_span(&self, _: u64, _: u64, _: &[(u32, FieldValue)]) -> u64 {
-        0
-    }
-    fn record(&self, _: u64, _: &[(u32, FieldValue)]) {}
-    fn enter_span(&self, _: u64) {}
-    fn exit_span(&self, _: u64) {}
-    fn close_span(&self, _: u64) {}
-    fn measure(&self, _: &Measurement<'_>) {}
-    fn memory_budget(&self) -> u64 {
-        0
-    }
-    fn memory_pressure(&self) -> MemoryPressure {
-        MemoryPressure::Low
-    }
-}
 
 pub(crate) fn factory() -> S3FileSystemFactory {
     let host: HostRef = Arc::new(SilentHost);

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use plugin_api::{
-    Callsite, Config, Error, Fields, FileStatus, FileSystem, FileSystemFactory, Host, InputStream, Level,
-    Location, Measurement, MemoryPressure, OpenOptions,
+    Config, Error, FileStatus, FileSystem, FileSystemFactory, InputStream, Location, OpenOptions, SilentHost,
 };
 use s3_native_plugin::S3FileSystemFactory;
 use testkit::{Action, EtagKind, Fault, RecordedRequest, Server};
@@ -18,36 +17,6 @@ pub(crate) const BUFFER: u64 = 64 << 10;
 
 /// A range that is fetched ahead in these tests: the first and all others.
 pub(crate) const LANE: u64 = 256 << 10;
-
-/// A host that wants nothing.
-struct SilentHost;
-
-impl Host for SilentHost {
-    fn max_level(&self) -> Option<Level> {
-        None
-    }
-    fn register_callsite(&self, _: &Callsite) -> u64 {
-        0
-    }
-    fn is_enabled(&self, _: u64) -> bool {
-        false
-    }
-    fn event(&self, _: u64, _: u64, _: &Fields) {}
-    fn new_span(&self, _: u64, _: u64, _: &Fields) -> u64 {
-        0
-    }
-    fn record(&self, _: u64, _: &Fields) {}
-    fn enter_span(&self, _: u64) {}
-    fn exit_span(&self, _: u64) {}
-    fn close_span(&self, _: u64) {}
-    fn measure(&self, _: &Measurement<'_>) {}
-    fn memory_budget(&self) -> u64 {
-        0
-    }
-    fn memory_pressure(&self) -> MemoryPressure {
-        MemoryPressure::Low
-    }
-}
 
 /// A server, and a file system on its bucket.
 pub(crate) struct Fixture {

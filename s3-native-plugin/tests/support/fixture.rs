@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use plugin_api::{
-    Callsite, Config, Fields, FileSystem, FileSystemFactory, Host, Level, Location, Measurement,
-    MemoryPressure,
-};
+use plugin_api::{Config, FileSystem, FileSystemFactory, Location, SilentHost};
 use s3_native_plugin::S3FileSystemFactory;
 use testkit::{Server, ServerBuilder};
 
@@ -70,7 +67,7 @@ impl Fixture {
 
 /// The plugin as a process of its own has it.
 pub(crate) fn factory() -> S3FileSystemFactory {
-    S3FileSystemFactory::new(Arc::new(QuietHost)).unwrap()
+    S3FileSystemFactory::new(Arc::new(SilentHost)).unwrap()
 }
 
 /// A file system of a bucket, as a process of its own has it.
@@ -113,34 +110,4 @@ pub(crate) fn pattern(len: usize) -> Vec<u8> {
     }
     bytes.truncate(len);
     bytes
-}
-
-/// A host that wants to know nothing.
-pub(crate) struct QuietHost;
-
-impl Host for QuietHost {
-    fn max_level(&self) -> Option<Level> {
-        None
-    }
-    fn register_callsite(&self, _: &Callsite) -> u64 {
-        0
-    }
-    fn is_enabled(&self, _: u64) -> bool {
-        false
-    }
-    fn event(&self, _: u64, _: u64, _: &Fields) {}
-    fn new_span(&self, _: u64, _: u64, _: &Fields) -> u64 {
-        0
-    }
-    fn record(&self, _: u64, _: &Fields) {}
-    fn enter_span(&self, _: u64) {}
-    fn exit_span(&self, _: u64) {}
-    fn close_span(&self, _: u64) {}
-    fn measure(&self, _: &Measurement<'_>) {}
-    fn memory_budget(&self) -> u64 {
-        0
-    }
-    fn memory_pressure(&self) -> MemoryPressure {
-        MemoryPressure::Low
-    }
 }
