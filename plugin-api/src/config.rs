@@ -1,158 +1,18 @@
-//! [`ConfigOption`], the schema of a plugin's configuration, and [`Config`], the values.
+//! The schema of a plugin's configuration, and [`Config`], the values.
+
+mod option;
+mod schema;
+mod spelling;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use crate::{Error, ErrorKind, Result};
+use crate::Result;
+use spelling::{parse_bytes, parse_duration, parse_map};
 
-/// The type of an option's value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum ValueType {
-    /// Any text.
-    Text,
-    /// `true` or `false`.
-    Bool,
-    /// A whole number.
-    Integer,
-    /// A number of bytes: bare, or with a unit such as `5 mb` (1024-based, as Flink's `MemorySize`).
-    Bytes,
-    /// A time span: bare milliseconds, or with a unit such as `30 s`, `2 min` (Flink's `Duration`).
-    Duration,
-    /// Texts separated by commas.
-    List,
-    /// `key:value` pairs separated by commas, or one dotted sub-key for each.
-    Map,
-}
-
-impl ValueType {
-    /// The name in manifests and generated documents.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Bool => "bool",
-            Self::Integer => "integer",
-            Self::Bytes => "bytes",
-            Self::Duration => "duration",
-            Self::List => "list",
-            Self::Map => "map",
-        }
-    }
-}
-
-/// One option that a plugin understands: the single source of its documentation, its error texts
-/// and its reading.
-///
-/// ```
-/// use plugin_api::{Config, ConfigOption, ValueType};
-///
-/// const PART_SIZE: ConfigOption = ConfigOption::new("s3.upload.min.part.size", ValueType::Bytes)
-///     .default("5242880")
-///     .range("5 MiB to 5 GiB")
-///     .describe("Smallest part of a multipart upload.");
-///
-/// let config = Config::from_pairs([("s3.upload.min.part.size", "8 mb")]);
-/// assert_eq!(config.bytes(&PART_SIZE)?, Some(8 << 20));
-/// assert_eq!(Config::default().bytes(&PART_SIZE)?, Some(5 << 20));
-/// # Ok::<(), plugin_api::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ConfigOption {
-    /// The canonical key.
-    pub key: &'static str,
-    /// Other spellings, in order of preference; the canonical key wins over all of them.
-    pub aliases: &'static [&'static str],
-    /// The type of the value.
-    pub value_type: ValueType,
-    /// The value where none is given, in the spelling of a file; `None` if there is none.
-    pub default: Option<&'static str>,
-    /// The legal values in words, or "".
-    pub range: &'static str,
-    /// Whether the value must never be shown.
-    pub secret: bool,
-    /// The version of the plugin that first knew it, or "".
-    pub since: &'static str,
-    /// What it does, in one or two sentences.
-    pub description: &'static str,
-}
-
-impl ConfigOption {
-    /// An option without default.
-    pub const fn new(key: &'static str, value_type: ValueType) -> Self {
-        Self {
-            key,
-            aliases: &[],
-            value_type,
-            default: None,
-            range: "",
-            secret: false,
-            since: "",
-            description: "",
-        }
-    }
-
-    /// With a default, in the spelling of a file.
-    #[must_use]
-    pub const fn default(self, default: &'static str) -> Self {
-        Self {
-            default: Some(default),
-            ..self
-        }
-    }
-
-    /// With other spellings.
-    #[must_use]
-    pub const fn aliases(self, aliases: &'static [&'static str]) -> Self {
-        Self { aliases, ..self }
-    }
-
-    /// With the legal values in words.
-    #[must_use]
-    pub const fn range(self, range: &'static str) -> Self {
-        Self { range, ..self }
-    }
-
-    /// A value that must never be shown.
-    #[must_use]
-    pub const fn secret(self) -> Self {
-        Self { secret: true, ..self }
-    }
-
-    /// With the version that first knew it.
-    #[must_use]
-    pub const fn since(self, since: &'static str) -> Self {
-        Self { since, ..self }
-    }
-
-    /// With what it does.
-    #[must_use]
-    pub const fn describe(self, description: &'static str) -> Self {
-        Self { description, ..self }
-    }
-
-    /// An [`ErrorKind::InvalidConfig`] that names the key, the value unless it is a secret, what is
-    /// wrong and what is legal.
-    pub fn invalid(&self, value: &str, why: &str) -> Error {
-        let shown = if self.secret { "<redacted>" } else { value };
-        let remedy = if self.range.is_empty() {
-            format!(
-                "set '{}' to a value of type {}",
-                self.key,
-                self.value_type.as_str()
-            )
-        } else {
-            format!("set '{}' to {}", self.key, self.range)
-        };
-        Error::new(
-            ErrorKind::InvalidConfig,
-            format!("'{}' is '{shown}': {why}", self.key),
-        )
-        .with_remedy(remedy)
-    }
-}
+pub use option::{ConfigOption, ValueType};
+pub use schema::{Effective, Schema, Scoped};
 
 /// Configuration values by key.
 ///
@@ -243,6 +103,33 @@ impl Config {
             .collect()
     }
 
+    /// The pairs of a map option: one dotted sub-key for each, such as `key.department: finance`, or
+    /// all in one value, `department:finance,project:x`. Of a pair that stands in both the sub-key counts.
+    pub fn map(&self, option: &ConfigOption) -> Result<BTreeMap<String, String>> {
+        let mut map = self.parse(option, parse_map)?.unwrap_or_default();
+        let names = option.aliases.iter().rev().copied();
+        for name in names.chain([option.key]) {
+            map.extend(
+                self.below(name)
+                    .map(|(key, value)| (key.to_owned(), value.trim().to_owned())),
+            );
+        }
+        Ok(map)
+    }
+
+    /// Removes a value.
+    pub fn remove(&mut self, key: &str) {
+        self.0.remove(key);
+    }
+
+    /// The pairs whose key is `name.` and a sub-key, by sub-key.
+    fn below<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.0.range(format!("{name}.")..).map_while(move |(key, value)| {
+            let sub_key = key.strip_prefix(name)?.strip_prefix('.')?;
+            Some((sub_key, value.as_str()))
+        })
+    }
+
     fn parse<'a, T>(
         &'a self,
         option: &ConfigOption,
@@ -255,52 +142,10 @@ impl Config {
     }
 }
 
-/// Splits `12 mb` into number and unit in lower case.
-fn number_and_unit(text: &str) -> Option<(u64, String)> {
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let number = text[..digits].parse().ok()?;
-    Some((number, text[digits..].trim().to_ascii_lowercase()))
-}
-
-fn parse_bytes(text: &str) -> Result<u64, &'static str> {
-    const WRONG: &str = "it must be a number of bytes, bare or with a unit of b, kb, mb, gb or tb";
-    let (number, unit) = number_and_unit(text).ok_or(WRONG)?;
-    let factor: u64 = match unit.as_str() {
-        "" | "b" | "bytes" => 1,
-        "k" | "kb" | "kib" | "kibibytes" => 1 << 10,
-        "m" | "mb" | "mib" | "mebibytes" => 1 << 20,
-        "g" | "gb" | "gib" | "gibibytes" => 1 << 30,
-        "t" | "tb" | "tib" | "tebibytes" => 1 << 40,
-        _ => return Err(WRONG),
-    };
-    number.checked_mul(factor).ok_or("it is too large")
-}
-
-fn parse_duration(text: &str) -> Result<Duration, &'static str> {
-    const WRONG: &str =
-        "it must be a time span: bare milliseconds, or with a unit of ns, us, ms, s, min, h or d";
-    let (number, unit) = number_and_unit(text).ok_or(WRONG)?;
-    let seconds = |each: u64| {
-        number
-            .checked_mul(each)
-            .map(Duration::from_secs)
-            .ok_or("it is too large")
-    };
-    match unit.as_str() {
-        "ns" | "nano" | "nanosecond" | "nanoseconds" => Ok(Duration::from_nanos(number)),
-        "us" | "µs" | "micro" | "microsecond" | "microseconds" => Ok(Duration::from_micros(number)),
-        "" | "ms" | "milli" | "millis" | "millisecond" | "milliseconds" => Ok(Duration::from_millis(number)),
-        "s" | "sec" | "secs" | "second" | "seconds" => Ok(Duration::from_secs(number)),
-        "min" | "m" | "minute" | "minutes" => seconds(60),
-        "h" | "hour" | "hours" => seconds(3_600),
-        "d" | "day" | "days" => seconds(86_400),
-        _ => Err(WRONG),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ErrorKind;
 
     const SIZE: ConfigOption =
         ConfigOption::new("s3.size", ValueType::Bytes).aliases(&["fs.s3a.size", "old.size"]);
@@ -339,6 +184,22 @@ mod tests {
             Config::default().duration(&WAIT).unwrap(),
             Some(Duration::from_mins(1))
         );
+    }
+
+    #[test]
+    fn a_map_is_read_from_one_value_and_from_sub_keys() {
+        const CONTEXT: ConfigOption = ConfigOption::new("s3.context", ValueType::Map);
+        let config = Config::from_pairs([
+            ("s3.context", "a:1, b:x:y"),
+            ("s3.context.a", " 2 "),
+            ("s3.context.c.d", "3"),
+            ("s3.contexts.e", "4"),
+        ]);
+        let pairs = [("a", "2"), ("b", "x:y"), ("c.d", "3")];
+        let expected = pairs.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        assert_eq!(config.map(&CONTEXT).unwrap(), expected.into());
+        assert!(Config::from_pairs([("s3.context", "a")]).map(&CONTEXT).is_err());
+        assert!(Config::default().map(&CONTEXT).unwrap().is_empty());
     }
 
     #[test]

@@ -133,7 +133,7 @@ pub use async_trait::async_trait;
 pub use bulk_copy::{BulkCopy, CopyOptions, CopyProgress, CopyRequest, NoProgress};
 pub use bytes::Bytes;
 pub use capabilities::Capabilities;
-pub use config::{Config, ConfigOption, ValueType};
+pub use config::{Config, ConfigOption, Effective, Schema, Scoped, ValueType};
 pub use delegation_token::{DelegationToken, DelegationTokenProvider, DelegationTokenReceiver};
 pub use error::{Cause, Error, ErrorKind, Result, Retry};
 pub use file_system::{FileSystem, FileSystemExt, FileSystemFactory, Lister};

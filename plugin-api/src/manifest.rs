@@ -4,7 +4,7 @@ mod json;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ConfigOption, ValueType};
+use crate::{ConfigOption, Schema, ValueType};
 
 pub use json::PluginSpec;
 
@@ -51,6 +51,13 @@ pub struct Manifest {
     /// The configuration that it understands.
     #[serde(default)]
     pub options: Vec<OptionInfo>,
+    /// What the keys begin with that nobody but this plugin reads: one of these that it does not know
+    /// is a mistake.
+    #[serde(default)]
+    pub owned_prefixes: Vec<String>,
+    /// What the keys begin with that count for one authority alone, such as `s3.bucket.`, or "".
+    #[serde(default)]
+    pub scope_prefix: String,
 }
 
 /// A [`ConfigOption`] as a manifest carries it.
@@ -73,6 +80,15 @@ pub struct OptionInfo {
     /// Whether the value must never be shown.
     #[serde(default)]
     pub secret: bool,
+    /// Its names for one authority alone, below the manifest's scope prefix.
+    #[serde(default)]
+    pub scoped: Vec<String>,
+    /// Options of one group are overridden together.
+    #[serde(default)]
+    pub group: String,
+    /// Why it is accepted and does nothing, or "".
+    #[serde(default)]
+    pub no_effect: String,
     /// The version that first knew it.
     #[serde(default)]
     pub since: String,
@@ -90,9 +106,32 @@ impl From<&ConfigOption> for OptionInfo {
             default: option.default.map(str::to_owned),
             range: option.range.to_owned(),
             secret: option.secret,
+            scoped: option.scoped.iter().map(|&name| name.to_owned()).collect(),
+            group: option.group.to_owned(),
+            no_effect: option.no_effect.to_owned(),
             since: option.since.to_owned(),
             description: option.description.to_owned(),
         }
+    }
+}
+
+impl OptionInfo {
+    /// Its key, then its aliases: every name that counts for all authorities, the preferred ones first.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.key)
+            .chain(&self.aliases)
+            .map(String::as_str)
+    }
+}
+
+impl Manifest {
+    /// The schema of its configuration.
+    pub fn schema(&self) -> Schema {
+        Schema::new(
+            self.options.clone(),
+            self.owned_prefixes.clone(),
+            self.scope_prefix.clone(),
+        )
     }
 }
 

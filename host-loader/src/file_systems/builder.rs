@@ -186,6 +186,8 @@ fn local() -> Plugin {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         schemes: vec!["file".to_owned()],
         options: Vec::new(),
+        owned_prefixes: Vec::new(),
+        scope_prefix: String::new(),
     };
     Plugin::linked(manifest, Arc::new(LocalFileSystemFactory::new()))
 }

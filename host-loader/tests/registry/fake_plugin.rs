@@ -23,6 +23,8 @@ pub(crate) fn manifest(name: &str, schemes: &[&str]) -> Manifest {
         version: "1.0.0".to_owned(),
         schemes: schemes.iter().map(|&scheme| scheme.to_owned()).collect(),
         options: Vec::new(),
+        owned_prefixes: Vec::new(),
+        scope_prefix: String::new(),
     }
 }
 

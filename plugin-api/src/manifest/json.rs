@@ -14,6 +14,10 @@ pub struct PluginSpec {
     pub schemes: &'static [&'static str],
     /// Configuration that it understands.
     pub options: &'static [ConfigOption],
+    /// What the keys begin with that nobody else reads.
+    pub owned_prefixes: &'static [&'static str],
+    /// What the keys begin with that count for one authority alone, or "".
+    pub scope_prefix: &'static str,
 }
 
 impl PluginSpec {
@@ -123,7 +127,21 @@ impl<const N: usize> Writer<N> {
             self.option(&spec.options[i]);
             i += 1;
         }
-        self.raw("]}");
+        self.raw("],\"owned_prefixes\":");
+        self.strings(spec.owned_prefixes);
+        self.raw(",\"scope_prefix\":");
+        self.string(spec.scope_prefix);
+        self.raw("}");
+    }
+
+    /// A further member of an object, unless it is empty.
+    const fn text(&mut self, name: &str, text: &str) {
+        if !text.is_empty() {
+            self.raw(",\"");
+            self.raw(name);
+            self.raw("\":");
+            self.string(text);
+        }
     }
 
     const fn option(&mut self, option: &ConfigOption) {
@@ -139,17 +157,17 @@ impl<const N: usize> Writer<N> {
             self.raw(",\"default\":");
             self.string(default);
         }
-        if !option.range.is_empty() {
-            self.raw(",\"range\":");
-            self.string(option.range);
-        }
+        self.text("range", option.range);
         if option.secret {
             self.raw(",\"secret\":true");
         }
-        if !option.since.is_empty() {
-            self.raw(",\"since\":");
-            self.string(option.since);
+        if !option.scoped.is_empty() {
+            self.raw(",\"scoped\":");
+            self.strings(option.scoped);
         }
+        self.text("group", option.group);
+        self.text("no_effect", option.no_effect);
+        self.text("since", option.since);
         self.raw(",\"description\":");
         self.string(option.description);
         self.byte(b'}');
@@ -169,12 +187,17 @@ mod tests {
             ConfigOption::new("a.b", ValueType::Bytes)
                 .default("5")
                 .range("1 to 9")
+                .scoped(&["b", "c"])
+                .group("g")
                 .describe("Says \"hi\"."),
             ConfigOption::new("a.secret", ValueType::Text)
                 .secret()
                 .aliases(&["x", "y"])
+                .no_effect("There is nothing to set.")
                 .since("0.1.0"),
         ],
+        owned_prefixes: &["a.", "b."],
+        scope_prefix: "a.bucket.",
     };
     const JSON: [u8; SPEC.json_len()] = SPEC.json();
 
@@ -186,5 +209,7 @@ mod tests {
         assert_eq!(manifest.schemes, SPEC.schemes);
         let expected: Vec<OptionInfo> = SPEC.options.iter().map(OptionInfo::from).collect();
         assert_eq!(manifest.options, expected);
+        assert_eq!(manifest.owned_prefixes, SPEC.owned_prefixes);
+        assert_eq!(manifest.scope_prefix, SPEC.scope_prefix);
     }
 }

@@ -52,6 +52,8 @@ impl Memory {
             version: "1.0.0".to_owned(),
             schemes: vec!["mem".to_owned()],
             options: Vec::new(),
+            owned_prefixes: Vec::new(),
+            scope_prefix: String::new(),
         }
     }
 
