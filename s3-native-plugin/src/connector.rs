@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::{Connector, tls};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
@@ -13,6 +14,7 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
+use plugin_api::Result;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -22,13 +24,18 @@ use crate::settings::Settings;
 
 mod body;
 mod speed;
+mod trust;
 
 use body::{Progress, ProgressBody, ReplyBody, Seen};
 
-/// The client for all requests of one set of settings.
+/// The client for all requests to the store of one set of settings.
 ///
-/// Without `tls` it reaches plain HTTP only, and a machine without root certificates will do.
-pub(crate) fn http_client(settings: &Settings, tls: bool) -> SharedHttpClient {
+/// Where nothing is reached over TLS, a machine without root certificates will do.
+///
+/// # Errors
+/// [`InvalidConfig`](plugin_api::ErrorKind::InvalidConfig) if the certificates to trust cannot be read.
+pub(crate) fn http_client(settings: &Settings) -> Result<SharedHttpClient> {
+    let endpoint = &settings.endpoint;
     let builder = Connector::builder()
         .connector_settings(
             HttpConnectorSettings::builder()
@@ -36,14 +43,20 @@ pub(crate) fn http_client(settings: &Settings, tls: bool) -> SharedHttpClient {
                 .build(),
         )
         .enable_tcp_nodelay(true)
+        .proxy_config(if endpoint.is_loopback() {
+            ProxyConfig::disabled()
+        } else {
+            ProxyConfig::from_env()
+        })
         .pool_idle_timeout(settings.connection_max_idle_time)
         .pool_max_idle_per_host(settings.connection_max);
-    let hyper = if tls {
-        builder
-            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-            .build()
-    } else {
+    let hyper = if endpoint.is_plain() {
         builder.build_http()
+    } else {
+        builder
+            .tls_provider(RUSTLS)
+            .tls_context(trust::context(endpoint.ca_bundle.as_deref())?)
+            .build()
     };
     let connector = SharedHttpConnector::new(LimitedConnector {
         hyper: SharedHttpConnector::new(hyper),
@@ -53,7 +66,51 @@ pub(crate) fn http_client(settings: &Settings, tls: bool) -> SharedHttpClient {
         socket_timeout: settings.socket_timeout,
     });
     // The SDK asks once per set of timeouts of an operation; ours are the same for all.
-    http_client_fn(move |_, _| connector.clone())
+    Ok(http_client_fn(move |_, _| connector.clone()))
+}
+
+const RUSTLS: tls::Provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
+
+/// The client for those who provide credentials: STS, and the agents of containers and instances.
+///
+/// Its timeouts are those that they ask for, which are short where nobody may be listening. A connection is
+/// made for each request, of which there are few. What is asked in the clear never goes to a proxy.
+///
+/// # Errors
+/// As [`http_client`].
+pub(crate) fn credentials_client(settings: &Settings, tls: bool) -> Result<SharedHttpClient> {
+    let context = match tls {
+        true => Some(trust::context(settings.endpoint.ca_bundle.as_deref())?),
+        false => None,
+    };
+    let proxy = https_proxy();
+    Ok(http_client_fn(move |timeouts, _| {
+        let builder = Connector::builder()
+            .connector_settings(timeouts.clone())
+            .enable_tcp_nodelay(true);
+        SharedHttpConnector::new(match &context {
+            Some(context) => builder
+                .proxy_config(proxy.clone())
+                .tls_provider(RUSTLS)
+                .tls_context(context.clone())
+                .build(),
+            None => builder.build_http(),
+        })
+    }))
+}
+
+/// The environment's proxy for requests over TLS.
+fn https_proxy() -> ProxyConfig {
+    let variable = |names: [&str; 2]| names.iter().find_map(|name| std::env::var(name).ok());
+    let url = variable(["HTTPS_PROXY", "https_proxy"]).or_else(|| variable(["ALL_PROXY", "all_proxy"]));
+    let proxy = url
+        .filter(|url| !url.is_empty())
+        .and_then(|url| ProxyConfig::https(url).ok());
+    match (proxy, variable(["NO_PROXY", "no_proxy"])) {
+        (Some(proxy), Some(exceptions)) => proxy.no_proxy(exceptions),
+        (Some(proxy), None) => proxy,
+        (None, _) => ProxyConfig::disabled(),
+    }
 }
 
 /// Hyper behind a limit. A connection counts until the reply's body has been read or dropped.
@@ -129,7 +186,7 @@ async fn with_progress(
     reply: HttpConnectorFuture,
     progress: &Progress,
     socket_timeout: Duration,
-) -> Result<HttpResponse, ConnectorError> {
+) -> std::result::Result<HttpResponse, ConnectorError> {
     tokio::pin!(reply);
     let start = Instant::now();
     let mut deadline = start + socket_timeout;

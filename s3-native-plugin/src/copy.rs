@@ -52,7 +52,7 @@ async fn copy_whole(
         .copy_object()
         .bucket(&bucket.name)
         .key(to.key())
-        .copy_source(copy_source(&source.location))
+        .copy_source(copy_source(bucket, &source.location))
         .set_copy_source_if_match(etag(source))
         .send()
         .await
@@ -107,7 +107,7 @@ async fn fill(operation: &'static str, source: &FileStatus, upload: &Upload) -> 
         .copy_threshold
         .min(COPY_PART)
         .max(source.len.div_ceil(u64::from(bucket.settings.upload_max_parts)));
-    let from = copy_source(&source.location);
+    let from = copy_source(bucket, &source.location);
     let copies = (0..source.len.div_ceil(part_size)).map(|index| {
         let (start, end) = (index * part_size, ((index + 1) * part_size).min(source.len));
         let number = i32::try_from(index + 1).expect("there are at most 10,000 parts");
@@ -186,8 +186,17 @@ fn etag(source: &FileStatus) -> Option<String> {
 }
 
 /// The value of `x-amz-copy-source`, which the SDK does not encode.
-fn copy_source(from: &Location) -> String {
-    let mut source = format!("{}/", from.authority());
+fn copy_source(bucket: &Bucket, from: &Location) -> String {
+    let is_ours = from.authority() == bucket.root.authority();
+    let access_point = bucket.settings.endpoint.access_point.as_deref();
+    source_header(access_point.filter(|_| is_ours), from)
+}
+
+fn source_header(access_point: Option<&str>, from: &Location) -> String {
+    let mut source = match access_point {
+        Some(arn) => format!("{arn}/object/"),
+        None => format!("{}/", from.authority()),
+    };
     encode(from.key(), &mut source);
     source
 }
@@ -226,6 +235,13 @@ mod tests {
     #[test]
     fn copy_sources_are_percent_encoded_but_for_slashes() {
         let from = Location::parse("s3://my_bucket.1/a b/+%2F?#é//.~").unwrap();
-        assert_eq!(copy_source(&from), "my_bucket.1/a%20b/%2B%252F%3F%23%C3%A9//.~");
+        assert_eq!(
+            source_header(None, &from),
+            "my_bucket.1/a%20b/%2B%252F%3F%23%C3%A9//.~"
+        );
+        let arn = "arn:aws:s3:eu-west-1:1:accesspoint/a";
+        assert!(
+            source_header(Some(arn), &from).starts_with("arn:aws:s3:eu-west-1:1:accesspoint/a/object/a%20b/")
+        );
     }
 }

@@ -6,12 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use plugin_api::{
-    Config, Error, ErrorKind, FileSystem, FileSystemFactory, HostRef, Location, Result, async_trait,
+    Config, DelegationTokenProvider, DelegationTokenReceiver, Error, ErrorKind, FileSystem,
+    FileSystemFactory, HostRef, Location, Result, async_trait,
 };
 use tokio::runtime::{Handle, Runtime};
 
 use crate::bucket::Bucket;
 use crate::client;
+use crate::credentials::DelegatedCredentials;
+use crate::delegation_token::{SessionTokenProvider, SessionTokenReceiver};
 use crate::dialect::Dialects;
 use crate::file_system::S3FileSystem;
 use crate::gate::Gate;
@@ -27,6 +30,7 @@ pub struct S3FileSystemFactory {
     memory: OnceLock<Arc<MemoryBudget>>,
     clients: Mutex<Vec<(Arc<Settings>, aws_sdk_s3::Client)>>,
     dialects: Dialects,
+    delegated: Arc<DelegatedCredentials>,
 }
 
 impl fmt::Debug for S3FileSystemFactory {
@@ -62,6 +66,7 @@ impl S3FileSystemFactory {
             memory: OnceLock::new(),
             clients: Mutex::new(Vec::new()),
             dialects: Dialects::default(),
+            delegated: Arc::default(),
         }
     }
 
@@ -98,9 +103,9 @@ impl S3FileSystemFactory {
             return Ok(client);
         }
         // The runtime may have been started by this very call, which is then polled outside of it.
-        let wanted = settings.clone();
+        let (wanted, delegated) = (settings.clone(), self.delegated.clone());
         let client = runtime
-            .spawn(async move { client::connect(&wanted).await })
+            .spawn(async move { client::connect(&wanted, &delegated).await })
             .await
             .map_err(|error| {
                 Error::new(
@@ -143,11 +148,11 @@ impl FileSystemFactory for S3FileSystemFactory {
     async fn create(&self, root: &Location, config: &Config) -> Result<Arc<dyn FileSystem>> {
         let _pass = self.gate.enter()?;
         let name = bucket_name(root)?;
-        let settings = Arc::new(Settings::read(config)?);
+        let settings = Arc::new(Settings::of_bucket(config, &name)?);
         let runtime = self.runtime(config)?;
         let client = self.client(&runtime, &settings).await?;
         let memory = self.memory(&settings);
-        let dialect = self.dialects.of(settings.endpoint.as_deref());
+        let dialect = self.dialects.of(settings.endpoint.url.as_deref());
         Ok(Arc::new(S3FileSystem::new(Arc::new(Bucket {
             client,
             name,
@@ -158,6 +163,16 @@ impl FileSystemFactory for S3FileSystemFactory {
             dialect,
             gate: Gate::new(Some(self.gate.clone())),
         }))))
+    }
+
+    fn delegation_token_provider(&self, config: &Config) -> Result<Option<Box<dyn DelegationTokenProvider>>> {
+        // Its requests need the runtime, which may not have been started by a file system.
+        self.runtime(config)?;
+        Ok(Some(Box::new(SessionTokenProvider::new(config)?)))
+    }
+
+    fn delegation_token_receiver(&self) -> Option<Box<dyn DelegationTokenReceiver>> {
+        Some(Box::new(SessionTokenReceiver(self.delegated.clone())))
     }
 
     fn enter(&self, poll: &mut dyn FnMut()) {

@@ -122,6 +122,7 @@ impl FileSystem for S3FileSystem {
     }
 
     async fn close(&self, deadline: Duration) -> Result<()> {
+        let deadline = deadline.min(self.bucket.settings.close_timeout);
         if self.bucket.gate.close(deadline).await {
             return Ok(());
         }

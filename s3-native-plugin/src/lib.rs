@@ -10,6 +10,7 @@ mod committer;
 mod connector;
 mod copy;
 mod credentials;
+mod delegation_token;
 mod delete;
 mod dialect;
 mod entropy;
@@ -31,8 +32,10 @@ mod rename;
 pub mod retry;
 #[cfg(debug_assertions)]
 mod sabotage;
+mod secret;
 mod settings;
 mod status;
+mod write_headers;
 
 pub use factory::S3FileSystemFactory;
 
@@ -40,12 +43,16 @@ plugin_api::export_plugin! {
     name: "s3-native",
     schemes: ["s3", "s3a"],
     options: options::OPTIONS,
+    owned_prefixes: options::OWNED_PREFIXES,
+    scope_prefix: options::BUCKET_PREFIX,
     factory: S3FileSystemFactory::new,
 }
 
 /// What the tests of this crate reach below the file system. No part of the interface.
 #[doc(hidden)]
 pub mod internals {
+    use std::sync::Arc;
+
     use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
     use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
     use plugin_api::{Config, Error, HostRef, Location, Result};
@@ -64,7 +71,7 @@ pub mod internals {
 
     /// The SDK's client as the file systems of this configuration have it.
     pub async fn client(config: &Config) -> Result<aws_sdk_s3::Client> {
-        crate::client::connect(&crate::settings::Settings::read(config)?).await
+        crate::client::connect(&crate::settings::Settings::read(config)?, &Arc::default()).await
     }
 
     /// What the file systems make of an error of that client.

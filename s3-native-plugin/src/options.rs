@@ -1,51 +1,45 @@
 //! The configuration that the plugin understands: Flink's keys, their aliases and their defaults.
 
+mod encryption;
+mod endpoint;
+mod identity;
+mod ignored;
+
 use plugin_api::{ConfigOption, ValueType};
 
-/// The access key of a static key pair.
-pub const ACCESS_KEY: ConfigOption = ConfigOption::new("s3.access-key", ValueType::Text)
-    .aliases(&["s3.access.key", "fs.s3a.access.key", "presto.s3.access-key"])
-    .describe("Access key id of a static key pair. Without a pair the AWS default chain is asked.");
+pub use encryption::{SSE_KMS_CONTEXT, SSE_KMS_KEY_ID, SSE_TYPE, STORAGE_CLASS};
+pub use endpoint::{
+    ACCELERATE, ACCESS_POINT, CA_BUNDLE, CONNECTION_SSL, DUAL_STACK, ENDPOINT, FIPS, PATH_STYLE_ACCESS,
+    REGION,
+};
+pub use identity::{
+    ACCESS_KEY, ANONYMOUS, ASSUME_ROLE_ARN, ASSUME_ROLE_EXTERNAL_ID, ASSUME_ROLE_POLICY,
+    ASSUME_ROLE_SESSION_DURATION, ASSUME_ROLE_SESSION_NAME, ASSUME_ROLE_STS_ENDPOINT, ASSUME_ROLE_STS_REGION,
+    CREDENTIALS_PROVIDER, SECRET_KEY, SESSION_TOKEN, TOKEN_ACCESS_KEY, TOKEN_ENABLED, TOKEN_REGION,
+    TOKEN_ROLE_ARN, TOKEN_SECRET_KEY, TOKEN_SESSION_DURATION, TOKEN_STS_ENDPOINT,
+};
 
-/// The secret key of a static key pair.
-pub const SECRET_KEY: ConfigOption = ConfigOption::new("s3.secret-key", ValueType::Text)
-    .aliases(&["s3.secret.key", "fs.s3a.secret.key", "presto.s3.secret-key"])
-    .secret()
-    .describe("Secret access key of a static key pair.");
+/// What the keys begin with that nobody else reads. `fs.s3.` is not among them: the host has keys there.
+pub const OWNED_PREFIXES: &[&str] = &[
+    "s3.",
+    "s3a.",
+    "fs.s3a.",
+    "presto.s3.",
+    "fs.s3.aws.",
+    "security.delegation.token.provider.s3-native.",
+];
 
-/// The session token of a temporary key pair.
-pub const SESSION_TOKEN: ConfigOption = ConfigOption::new("s3.session-token", ValueType::Text)
-    .aliases(&["s3.session.token", "fs.s3a.session.token"])
-    .secret()
-    .describe("Session token that belongs to a temporary key pair.");
-
-/// The region.
-pub const REGION: ConfigOption = ConfigOption::new("s3.region", ValueType::Text)
-    .aliases(&["fs.s3a.endpoint.region"])
-    .describe(
-        "Region of the buckets. Unset: us-east-1 with a custom endpoint, otherwise AWS_REGION, the AWS \
-         profile and, without static keys, the instance metadata.",
-    );
-
-/// The endpoint of an S3-compatible store.
-pub const ENDPOINT: ConfigOption = ConfigOption::new("s3.endpoint", ValueType::Text)
-    .aliases(&["fs.s3a.endpoint", "presto.s3.endpoint"])
-    .range("a URL such as https://s3.example.com or http://127.0.0.1:9000")
-    .describe("Endpoint of an S3-compatible store. Unset: Amazon S3 in the configured region.");
-
-/// Bucket in the path instead of in the host name.
-pub const PATH_STYLE_ACCESS: ConfigOption = ConfigOption::new("s3.path-style-access", ValueType::Bool)
-    .aliases(&[
-        "s3.path.style.access",
-        "fs.s3a.path.style.access",
-        "presto.s3.path-style-access",
-    ])
-    .default("false")
-    .describe("Put the bucket into the path of a URL instead of the host name; most other stores need it.");
+/// What the keys begin with that count for one bucket alone.
+pub const BUCKET_PREFIX: &str = "s3.bucket.";
 
 /// The size of the parts of a multipart upload.
 pub const UPLOAD_PART_SIZE: ConfigOption = ConfigOption::new("s3.upload.min.part.size", ValueType::Bytes)
-    .aliases(&["fs.s3a.multipart.size"])
+    .aliases(&[
+        "s3.upload.min-part-size",
+        "s3.multipart.size",
+        "fs.s3a.multipart.size",
+        "s3a.multipart.size",
+    ])
     .default("5242880")
     .range("5 MiB to 5 GiB")
     .describe("Smallest part of a multipart upload; the size grows with the number of parts.");
@@ -136,7 +130,11 @@ pub const ENTROPY_LENGTH: ConfigOption = ConfigOption::new("s3.entropy.length", 
 
 /// How far a forward seek reads on instead of asking again.
 pub const READ_BUFFER_SIZE: ConfigOption = ConfigOption::new("s3.read.buffer.size", ValueType::Bytes)
-    .aliases(&["fs.s3a.readahead.range"])
+    .aliases(&[
+        "s3.readahead.range",
+        "fs.s3a.readahead.range",
+        "s3a.readahead.range",
+    ])
     .default("262144")
     .range("64 KiB to 4 MiB")
     .describe(
@@ -172,9 +170,19 @@ pub const MEMORY_BUDGET: ConfigOption = ConfigOption::new("s3.memory.budget", Va
 
 /// Repetitions of a failed request.
 pub const MAX_RETRIES: ConfigOption = ConfigOption::new("s3.retry.max-num-retries", ValueType::Integer)
+    .aliases(&["presto.s3.max-client-retries", "s3.max-client-retries"])
     .default("3")
     .range("0 or more")
     .describe("How often a failed request is repeated; 0 for never.");
+
+/// The same, counting the first one too.
+pub const ATTEMPTS: ConfigOption = ConfigOption::new("fs.s3a.attempts.maximum", ValueType::Integer)
+    .aliases(&["s3a.attempts.maximum", "s3.attempts.maximum"])
+    .range("1 or more")
+    .describe(
+        "How often a request is sent at most, the first time included, in the way of Hadoop. It counts where \
+         's3.retry.max-num-retries' is not set.",
+    );
 
 /// The first delay between repetitions.
 pub const RETRY_BASE_DELAY: ConfigOption = ConfigOption::new("s3.retry.base-delay", ValueType::Duration)
@@ -200,7 +208,11 @@ pub const RETRY_MAX_BACKOFF: ConfigOption = ConfigOption::new("s3.retry.max-back
 
 /// The time for one request with all its repetitions.
 pub const OPERATION_TIMEOUT: ConfigOption = ConfigOption::new("s3.operation.timeout", ValueType::Duration)
-    .aliases(&["fs.s3a.connection.request.timeout"])
+    .aliases(&[
+        "fs.s3a.connection.request.timeout",
+        "s3a.connection.request.timeout",
+        "s3.connection.request.timeout",
+    ])
     .default("10 min")
     .range("more than 0")
     .describe(
@@ -211,14 +223,20 @@ pub const OPERATION_TIMEOUT: ConfigOption = ConfigOption::new("s3.operation.time
 
 /// The time to get a connection.
 pub const CONNECTION_TIMEOUT: ConfigOption = ConfigOption::new("s3.connection.timeout", ValueType::Duration)
-    .aliases(&["fs.s3a.connection.establish.timeout"])
+    .aliases(&[
+        "fs.s3a.connection.establish.timeout",
+        "s3a.connection.establish.timeout",
+        "s3.connection.establish.timeout",
+        "presto.s3.connect-timeout",
+        "s3.connect-timeout",
+    ])
     .default("60 s")
     .range("more than 0")
     .describe("Time to get a connection, and to wait for a free one.");
 
 /// The time without any progress on a connection.
 pub const SOCKET_TIMEOUT: ConfigOption = ConfigOption::new("s3.socket.timeout", ValueType::Duration)
-    .aliases(&["fs.s3a.connection.timeout"])
+    .aliases(&["fs.s3a.connection.timeout", "s3a.connection.timeout", "presto.s3.socket-timeout", "s3.socket-timeout"])
     .default("60 s")
     .range("more than 0")
     .describe(
@@ -229,7 +247,13 @@ pub const SOCKET_TIMEOUT: ConfigOption = ConfigOption::new("s3.socket.timeout", 
 
 /// Connections at a time.
 pub const CONNECTION_MAX: ConfigOption = ConfigOption::new("s3.connection.max", ValueType::Integer)
-    .aliases(&["fs.s3a.connection.maximum", "presto.s3.max-connections"])
+    .aliases(&[
+        "s3.connection.maximum",
+        "fs.s3a.connection.maximum",
+        "s3a.connection.maximum",
+        "presto.s3.max-connections",
+        "s3.max-connections",
+    ])
     .default("50")
     .range("1 or more")
     .describe("Requests and open reads at a time, for all file systems with the same settings.");
@@ -240,6 +264,15 @@ pub const CONNECTION_MAX_IDLE_TIME: ConfigOption =
         .default("60 s")
         .range("more than 0")
         .describe("Time after which an idle connection is closed.");
+
+/// How long the close of a file system may take.
+pub const CLOSE_TIMEOUT: ConfigOption = ConfigOption::new("s3.close.timeout", ValueType::Duration)
+    .default("60 s")
+    .range("more than 0")
+    .describe(
+        "Time that the running operations of a file system have to end when it is closed, if the host allows \
+         no less; then they are cut off.",
+    );
 
 /// Threads of the plugin's runtime.
 pub const RUNTIME_THREADS: ConfigOption = ConfigOption::new("s3.runtime.threads", ValueType::Integer)
@@ -266,9 +299,35 @@ pub const OPTIONS: &[ConfigOption] = &[
     ACCESS_KEY,
     SECRET_KEY,
     SESSION_TOKEN,
+    CREDENTIALS_PROVIDER,
+    ANONYMOUS,
+    ASSUME_ROLE_ARN,
+    ASSUME_ROLE_EXTERNAL_ID,
+    ASSUME_ROLE_SESSION_NAME,
+    ASSUME_ROLE_SESSION_DURATION,
+    ASSUME_ROLE_POLICY,
+    ASSUME_ROLE_STS_ENDPOINT,
+    ASSUME_ROLE_STS_REGION,
+    TOKEN_ENABLED,
+    TOKEN_ACCESS_KEY,
+    TOKEN_SECRET_KEY,
+    TOKEN_REGION,
+    TOKEN_ROLE_ARN,
+    TOKEN_SESSION_DURATION,
+    TOKEN_STS_ENDPOINT,
     REGION,
     ENDPOINT,
     PATH_STYLE_ACCESS,
+    CONNECTION_SSL,
+    CA_BUNDLE,
+    DUAL_STACK,
+    FIPS,
+    ACCELERATE,
+    ACCESS_POINT,
+    SSE_TYPE,
+    SSE_KMS_KEY_ID,
+    SSE_KMS_CONTEXT,
+    STORAGE_CLASS,
     UPLOAD_PART_SIZE,
     EQUAL_PARTS,
     MAX_PARTS,
@@ -286,6 +345,7 @@ pub const OPTIONS: &[ConfigOption] = &[
     READ_VERIFY_CHECKSUM,
     MEMORY_BUDGET,
     MAX_RETRIES,
+    ATTEMPTS,
     RETRY_BASE_DELAY,
     RETRY_THROTTLE_BASE_DELAY,
     RETRY_MAX_BACKOFF,
@@ -294,5 +354,31 @@ pub const OPTIONS: &[ConfigOption] = &[
     SOCKET_TIMEOUT,
     CONNECTION_MAX,
     CONNECTION_MAX_IDLE_TIME,
+    CLOSE_TIMEOUT,
     RUNTIME_THREADS,
+    ignored::ASYNC_ENABLED,
+    ignored::CLIENT_CLOSE_TIMEOUT,
+    ignored::CLIENT_TYPE,
+    ignored::CRT_ENABLED,
+    ignored::CRT_TARGET_THROUGHPUT,
+    ignored::CRT_MAX_NATIVE_MEMORY,
+    ignored::CRT_READ_BUFFER_SIZE,
+    ignored::CRT_MAX_CONCURRENCY,
+    ignored::DOWNLOAD_BUFFER_SIZE,
+    ignored::METRICS_ENABLED,
+    ignored::METRICS_ALLOWLIST,
+    ignored::METRICS_WINDOW,
+    ignored::S5CMD_PATH,
+    ignored::S5CMD_ARGS,
+    ignored::LIST_VERSION,
+    ignored::FAST_UPLOAD,
+    ignored::FAST_UPLOAD_BUFFER,
+    ignored::BUFFER_DIR,
+    ignored::THREADS_MAX,
+    ignored::IMPLEMENTATION,
+    ignored::CHANGE_DETECTION,
+    ignored::FADVISE,
+    ignored::MULTIPART_THRESHOLD,
+    ignored::PROXY_HOST,
+    ignored::PROXY_PORT,
 ];

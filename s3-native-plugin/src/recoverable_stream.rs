@@ -85,7 +85,7 @@ impl S3RecoverableStream {
         let target = self.writer.target();
         RecoverableState {
             bucket: target.bucket.name.clone(),
-            endpoint: target.bucket.settings.endpoint.clone().unwrap_or_default(),
+            endpoint: target.bucket.settings.endpoint.url.clone().unwrap_or_default(),
             key: target.key().to_owned(),
             upload_id,
             nonce: target.nonce,

@@ -61,7 +61,7 @@ impl S3RecoverableWriter {
             ErrorKind::Conflict,
         );
         target.content_type.clone_from(&state.content_type);
-        let own_endpoint = self.bucket.settings.endpoint.as_deref().unwrap_or_default();
+        let own_endpoint = self.bucket.settings.endpoint.url.as_deref().unwrap_or_default();
         if state.endpoint != own_endpoint {
             target.other_endpoint = Some(state.endpoint.clone());
         }

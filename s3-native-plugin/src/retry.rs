@@ -8,7 +8,6 @@
 pub mod backoff;
 mod document;
 mod failure;
-mod identity_cache;
 pub mod pace;
 pub mod policy;
 mod region;
@@ -20,5 +19,4 @@ mod transport_failure;
 pub use document::markdown;
 pub use transport_failure::TransportFailure;
 
-pub(crate) use identity_cache::RefreshableCache;
 pub(crate) use sdk::{Attempted, Paced, RetryInterceptor, SLOWEST, Verdict, VerdictClassifier};

@@ -1,13 +1,24 @@
 //! [`Settings`]: the configuration, typed and validated.
 
-use std::fmt;
+pub(crate) mod encryption;
+pub(crate) mod endpoint;
+pub(crate) mod identity;
+
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use plugin_api::{Config, ConfigOption, Error, ErrorKind, Result};
+use plugin_api::{Config, ConfigOption, Error, Result, Schema};
 
 use crate::entropy::Entropy;
 use crate::multipart_upload::MAX_PARTS;
 use crate::options;
+use encryption::Encryption;
+use endpoint::Endpoint;
+use identity::Identity;
+
+/// Which key sets what, for whom.
+static SCHEMA: LazyLock<Schema> =
+    LazyLock::new(|| Schema::of(options::OPTIONS, options::OWNED_PREFIXES, options::BUCKET_PREFIX));
 
 /// The smallest part that S3 takes, but for the last.
 pub(crate) const MIN_PART_SIZE: u64 = 5 << 20;
@@ -25,15 +36,9 @@ const READ_BUFFER: std::ops::RangeInclusive<u64> = 64 << 10..=4 << 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct Settings {
-    /// Static keys, or none for the AWS default chain.
-    pub(crate) keys: Option<StaticKeys>,
-    /// As configured; [`None`] is resolved when the client is made.
-    pub(crate) region: Option<String>,
-    /// The URL of a custom endpoint.
-    pub(crate) endpoint: Option<String>,
-    pub(crate) path_style: bool,
-    /// Whether payloads are sent unsigned: they are protected by TLS, or never leave the machine.
-    pub(crate) unsigned_payload: bool,
+    pub(crate) identity: Identity,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) encryption: Encryption,
     pub(crate) upload_part_size: u64,
     /// Whether all parts of an upload but the last have the same size.
     pub(crate) upload_equal_parts: bool,
@@ -66,26 +71,35 @@ pub(crate) struct Settings {
     pub(crate) socket_timeout: Duration,
     pub(crate) connection_max: usize,
     pub(crate) connection_max_idle_time: Duration,
-}
-
-/// A static key pair. `Debug` shows nothing of it.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct StaticKeys {
-    pub(crate) access_key: String,
-    pub(crate) secret_key: String,
-    pub(crate) session_token: Option<String>,
-}
-
-impl fmt::Debug for StaticKeys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("<redacted>")
-    }
+    pub(crate) close_timeout: Duration,
 }
 
 impl Settings {
-    /// Reads and validates the options.
+    /// Reads and validates the options as they are for one bucket, and those of all other buckets: what
+    /// is wrong with one of them shows at once, and not when it is first used.
+    pub(crate) fn of_bucket(config: &Config, bucket: &str) -> Result<Self> {
+        Self::read(config)?;
+        for other in SCHEMA.scopes(config) {
+            Self::in_scope(config, other)?;
+        }
+        Self::in_scope(config, bucket)
+    }
+
+    fn in_scope(config: &Config, bucket: &str) -> Result<Self> {
+        let own = SCHEMA.in_scope(config, bucket);
+        Self::read(&own).map_err(|error| {
+            let remedy = format!(
+                "{}, for this bucket below '{}{bucket}.'",
+                error.remedy(),
+                SCHEMA.scope_prefix()
+            );
+            let message = format!("for the bucket '{bucket}' {}", error.message());
+            Error::new(error.kind(), message).with_remedy(remedy)
+        })
+    }
+
+    /// Reads and validates the options that count for all buckets.
     pub(crate) fn read(config: &Config) -> Result<Self> {
-        let endpoint = endpoint(config)?;
         let retry_base_delay = duration(config, &options::RETRY_BASE_DELAY)?;
         let retry_max_backoff = positive_duration(config, &options::RETRY_MAX_BACKOFF)?;
         if retry_base_delay > retry_max_backoff {
@@ -99,11 +113,9 @@ impl Settings {
             return Err(options::MEMORY_BUDGET.invalid("0", "must be positive, but was 0"));
         }
         Ok(Self {
-            keys: static_keys(config)?,
-            region: config.text(&options::REGION).map(str::to_owned),
-            unsigned_payload: endpoint.as_deref().is_none_or(payload_is_protected),
-            endpoint,
-            path_style: config.bool(&options::PATH_STYLE_ACCESS)?.unwrap_or(false),
+            identity: Identity::read(config)?,
+            endpoint: Endpoint::read(config)?,
+            encryption: Encryption::read(config)?,
             upload_part_size: part_size(config, &options::UPLOAD_PART_SIZE)?,
             upload_equal_parts: equal_parts(config)?,
             upload_max_parts: max_parts(config)?,
@@ -132,6 +144,7 @@ impl Settings {
             socket_timeout: positive_duration(config, &options::SOCKET_TIMEOUT)?,
             connection_max: positive(config, &options::CONNECTION_MAX)?.unwrap_or(50),
             connection_max_idle_time: positive_duration(config, &options::CONNECTION_MAX_IDLE_TIME)?,
+            close_timeout: positive_duration(config, &options::CLOSE_TIMEOUT)?,
         })
     }
 }
@@ -149,96 +162,6 @@ pub(crate) fn runtime_threads(config: &Config) -> Result<usize> {
         return Err(option.invalid(&threads.to_string(), "it must not exceed 1024"));
     }
     Ok(threads)
-}
-
-fn static_keys(config: &Config) -> Result<Option<StaticKeys>> {
-    let access_key = config.text(&options::ACCESS_KEY);
-    let secret_key = config.text(&options::SECRET_KEY);
-    let session_token = config.text(&options::SESSION_TOKEN);
-    match (access_key, secret_key) {
-        (Some(access_key), Some(secret_key)) => Ok(Some(StaticKeys {
-            access_key: access_key.to_owned(),
-            secret_key: secret_key.to_owned(),
-            session_token: session_token.map(str::to_owned),
-        })),
-        (None, None) if session_token.is_none() => Ok(None),
-        (access_key, _) => {
-            let missing = match access_key {
-                Some(_) => &options::SECRET_KEY,
-                None => &options::ACCESS_KEY,
-            };
-            Err(Error::new(
-                ErrorKind::InvalidConfig,
-                format!(
-                    "'s3.access-key' and 's3.secret-key' must be set together, but '{}' is missing",
-                    missing.key
-                ),
-            )
-            .with_remedy(format!(
-                "set '{}', or neither of them to use the AWS default chain",
-                missing.key
-            )))
-        }
-    }
-}
-
-/// The endpoint without trailing slashes; a bare `host:port` is taken as HTTPS, as Hadoop does.
-fn endpoint(config: &Config) -> Result<Option<String>> {
-    let option = &options::ENDPOINT;
-    let Some(text) = config.text(option) else {
-        return Ok(None);
-    };
-    let url = if text.contains("://") {
-        text.to_owned()
-    } else {
-        format!("https://{text}")
-    };
-    let parsed: http::Uri = url
-        .parse()
-        .map_err(|_| option.invalid(&without_user_info(text), "it is not a URL"))?;
-    if !matches!(parsed.scheme_str(), Some("http" | "https")) {
-        return Err(option.invalid(&without_user_info(text), "its scheme must be http or https"));
-    }
-    if parsed.host().is_none_or(str::is_empty) {
-        return Err(option.invalid(&without_user_info(text), "it names no host"));
-    }
-    if parsed
-        .authority()
-        .is_some_and(|authority| authority.as_str().contains('@'))
-    {
-        return Err(option.invalid(
-            &without_user_info(text),
-            "it must not hold a user name or password",
-        ));
-    }
-    if parsed.query().is_some() {
-        return Err(option.invalid(&without_user_info(text), "it must not have a query"));
-    }
-    Ok(Some(url.trim_end_matches('/').to_owned()))
-}
-
-/// Hides what may be a password in a URL that is about to be shown.
-fn without_user_info(url: &str) -> String {
-    match url.rsplit_once('@') {
-        Some((_, host)) => format!("<redacted>@{host}"),
-        None => url.to_owned(),
-    }
-}
-
-/// Whether nobody between us and the endpoint can change a payload: TLS, or the same machine.
-fn payload_is_protected(endpoint: &str) -> bool {
-    let Ok(uri) = endpoint.parse::<http::Uri>() else {
-        return false;
-    };
-    if uri.scheme_str() == Some("https") {
-        return true;
-    }
-    let host = uri.host().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || address
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
 }
 
 fn part_size(config: &Config, option: &ConfigOption) -> Result<u64> {
@@ -304,16 +227,21 @@ fn positive(config: &Config, option: &ConfigOption) -> Result<Option<usize>> {
     }
 }
 
+/// Repetitions; of Hadoop's number of attempts the first is none.
 fn max_retries(config: &Config) -> Result<u32> {
     let option = &options::MAX_RETRIES;
-    let number = config.integer(option)?.unwrap_or(3);
-    u32::try_from(number)
+    let own = ConfigOption::new(option.key, option.value_type).aliases(option.aliases);
+    let (option, number, first) = match (config.integer(&own)?, config.integer(&options::ATTEMPTS)?) {
+        (None, Some(attempts)) => (&options::ATTEMPTS, attempts, 1),
+        (number, _) => (option, number.unwrap_or(3), 0),
+    };
+    u32::try_from(number - first)
         .ok()
         .filter(|&retries| retries < u32::MAX)
         .ok_or_else(|| {
             option.invalid(
                 &number.to_string(),
-                &format!("must not be negative or huge, but was {number}"),
+                &format!("must not be less than {first} or huge, but was {number}"),
             )
         })
 }

@@ -2,9 +2,9 @@
 
 use std::ffi::c_void;
 
-/// The last of at least one text: what was given, or else the default before it.
-pub const fn last(texts: &[&'static str]) -> &'static str {
-    texts[texts.len() - 1]
+/// The last of at least one value: what was given, or else the default before it.
+pub const fn last<T: Copy>(values: &[T]) -> T {
+    values[values.len() - 1]
 }
 
 /// The ELF note that holds the manifest (System V ABI, "Note Section").
@@ -92,7 +92,7 @@ pub unsafe fn fill_c_api(major: u32, table: *mut c_void, size: usize, manifest: 
 ///
 /// Once in a crate of type `cdylib`. `factory` is a `fn(HostRef) -> Result<F>` with
 /// `F: FileSystemFactory`; it runs once for each host that loads the plugin. The version in the
-/// manifest is the crate's. Behind `options` may stand `owned_prefixes: ["example."]`, what the keys
+/// manifest is the crate's. Behind `options` may stand `owned_prefixes: &["example."]`, what the keys
 /// begin with that nobody else reads, and `scope_prefix: "example.host."`, what those begin with that
 /// count for one authority alone (see [`Schema`](crate::Schema)).
 ///
@@ -130,7 +130,7 @@ macro_rules! export_plugin {
         name: $name:expr,
         schemes: [$($scheme:expr),+ $(,)?],
         options: $options:expr,
-        $(owned_prefixes: [$($prefix:expr),* $(,)?],)?
+        $(owned_prefixes: $prefixes:expr,)?
         $(scope_prefix: $scope:expr,)?
         factory: $factory:expr $(,)?
     ) => {
@@ -140,7 +140,7 @@ macro_rules! export_plugin {
                 version: env!("CARGO_PKG_VERSION"),
                 schemes: &[$($scheme),+],
                 options: $options,
-                owned_prefixes: &[$($($prefix),*)?],
+                owned_prefixes: $crate::abi::export::last(&[&[], $($prefixes)?]),
                 scope_prefix: $crate::abi::export::last(&["", $($scope)?]),
             };
 

@@ -54,7 +54,7 @@ pub(crate) async fn put(operation: &'static str, target: &Target, body: Bytes) -
             .set_if_none_match(headers.condition.then(|| "*".to_owned()))
             .body(ByteStream::from(body.clone()))
             .customize();
-        if target.bucket.settings.unsigned_payload {
+        if target.bucket.settings.endpoint.unsigned_payload {
             call = call.disable_payload_signing();
         }
         let error = match call.send().await {

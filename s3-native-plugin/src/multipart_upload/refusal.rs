@@ -72,7 +72,7 @@ pub(crate) fn upload_gone(operation: &'static str, upload: &Upload, why: &str) -
         age(upload.begun)
     );
     if let Some(other) = &upload.target.other_endpoint {
-        let ours = upload.target.bucket.settings.endpoint.as_deref();
+        let ours = upload.target.bucket.settings.endpoint.url.as_deref();
         let _ = write!(
             message,
             "; or it is at another endpoint, since the recoverable was written for {} and not for {}",

@@ -166,7 +166,7 @@ impl Upload {
                 .set_checksum_crc32_c(checksums.then(|| encode_crc32c(crc32c)))
                 .body(ByteStream::from(body.clone()))
                 .customize();
-            if target.bucket.settings.unsigned_payload {
+            if target.bucket.settings.endpoint.unsigned_payload {
                 call = call.disable_payload_signing();
             }
             let reply = match call.send().await {

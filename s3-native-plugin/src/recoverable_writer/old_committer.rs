@@ -65,7 +65,7 @@ impl OldCommitter {
                 let settings = &self.target.bucket.settings;
                 let state = RecoverableState {
                     bucket: self.target.bucket.name.clone(),
-                    endpoint: settings.endpoint.clone().unwrap_or_default(),
+                    endpoint: settings.endpoint.url.clone().unwrap_or_default(),
                     key: self.old.key.clone(),
                     upload_id: self.old.upload_id.clone(),
                     nonce: None,

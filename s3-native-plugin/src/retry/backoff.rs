@@ -34,7 +34,9 @@ impl Backoff {
         let base = match action {
             Action::Retry => self.base,
             Action::Wait => self.throttle_base,
-            Action::Fail | Action::RefreshCredentials | Action::ChangeRegion => Duration::ZERO,
+            Action::Fail | Action::RefreshCredentials | Action::ChangeRegion | Action::CorrectClock => {
+                Duration::ZERO
+            }
         };
         let doubled = 1_u32.checked_shl(attempt.saturating_sub(1)).unwrap_or(u32::MAX);
         let jittered = base.saturating_mul(doubled).min(self.max).mul_f64(random);

@@ -1,8 +1,12 @@
 //! What an attempt failed from, as the table wants to know it.
 
+use std::time::{Duration, SystemTime};
+
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::interceptors::context::Error;
 use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, OrchestratorError};
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 
 use super::table::Failure;
 use super::transport_failure::TransportFailure;
@@ -49,6 +53,21 @@ pub(super) fn named_region(response: &HttpResponse) -> Option<String> {
         Some(region) => Some(region.to_owned()),
         None => element(response, "Region"),
     }
+}
+
+/// How far the service's clock is from this machine's, if too far for signatures.
+pub(super) fn clock_skew(response: &HttpResponse) -> Option<String> {
+    /// From here on the SDK takes a refusal for one of the clock; the services allow 15 minutes.
+    const NOTABLE: Duration = Duration::from_mins(4);
+    let date = response.headers().get("date")?;
+    let date = DateTime::from_str(date, Format::HttpDate).ok()?;
+    let theirs = SystemTime::try_from(date).ok()?;
+    let ours = SystemTime::now();
+    let (skew, direction) = match theirs.duration_since(ours) {
+        Ok(behind) => (behind, "behind"),
+        Err(ahead) => (ahead.duration(), "ahead"),
+    };
+    (skew > NOTABLE).then(|| format!("{} min {direction}", skew.as_secs() / 60))
 }
 
 /// The text of an element of the error in a reply's body. The error itself is parsed by the SDK,

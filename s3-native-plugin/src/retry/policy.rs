@@ -65,6 +65,8 @@ pub struct Operation {
     pub refreshed: bool,
     /// Whether it already went to another region.
     pub redirected: bool,
+    /// Whether it was already signed with the service's time.
+    pub clock_corrected: bool,
 }
 
 /// An attempt that failed.
@@ -76,7 +78,7 @@ pub struct Attempt {
     pub failure: Failure,
     /// How long the service wants to be left alone.
     pub retry_after: Option<Duration>,
-    /// Whether what the table asks to change before a repetition, credentials or region, was changed.
+    /// Whether what the table asks to change before a repetition, such as credentials or region, was changed.
     pub can_repair: bool,
 }
 
@@ -131,6 +133,7 @@ impl RetryPolicy {
             Action::Retry | Action::Wait => true,
             Action::RefreshCredentials => attempt.can_repair && !operation.refreshed,
             Action::ChangeRegion => attempt.can_repair && !operation.redirected,
+            Action::CorrectClock => attempt.can_repair && !operation.clock_corrected,
         };
         let next = if !again {
             Next::GiveUp(Reason::Table)

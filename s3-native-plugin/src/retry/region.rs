@@ -31,12 +31,17 @@ pub(super) fn is_region(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
-/// What an endpoint is made from, with another region.
-pub(super) fn with_region(params: &Params, region: &str) -> Result<Params, InvalidParams> {
+/// What an endpoint is made from, with another region or with an access point in the place of the bucket.
+pub(super) fn elsewhere(
+    params: &Params,
+    region: Option<&str>,
+    access_point: Option<&str>,
+) -> Result<Params, InvalidParams> {
     let owned = |text: Option<&str>| text.map(str::to_owned);
+    let access_point = access_point.filter(|_| params.bucket().is_some());
     Params::builder()
-        .region(region)
-        .set_bucket(owned(params.bucket()))
+        .set_region(owned(region.or(params.region())))
+        .set_bucket(owned(access_point.or(params.bucket())))
         .set_use_fips(params.use_fips())
         .set_use_dual_stack(params.use_dual_stack())
         .set_endpoint(owned(params.endpoint()))
@@ -74,20 +79,20 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_the_region_changes() {
-        let params = |region: &str| {
+    fn nothing_but_region_and_bucket_changes() {
+        let params = |region: &str, bucket: &str| {
             Params::builder()
                 .region(region)
-                .bucket("b")
+                .bucket(bucket)
                 .endpoint("http://127.0.0.1:9000")
                 .force_path_style(true)
                 .key("k")
                 .build()
                 .unwrap()
         };
-        assert_eq!(
-            with_region(&params("us-east-1"), "eu-west-3").unwrap(),
-            params("eu-west-3")
-        );
+        let changed =
+            |region, access_point| elsewhere(&params("us-east-1", "b"), region, access_point).unwrap();
+        assert_eq!(changed(Some("eu-west-3"), None), params("eu-west-3", "b"));
+        assert_eq!(changed(None, Some("arn")), params("us-east-1", "arn"));
     }
 }

@@ -4,6 +4,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_sdk_s3::config::endpoint::Params;
@@ -29,10 +30,10 @@ use aws_smithy_types::timeout::TimeoutConfig;
 
 use super::backoff;
 use super::failure;
-use super::identity_cache::RefreshableCache;
 use super::policy::{Attempt, Decision, Next, Operation, Reason, RetryPolicy};
-use super::region::{BucketRegions, is_region, with_region};
+use super::region::{BucketRegions, elsewhere, is_region};
 use super::table::{self, Action, Failure, RequestClass};
+use crate::credentials::RefreshingProvider;
 
 /// The slowest peer that is still served: the deadline of a large upload allows for it.
 pub(crate) const SLOWEST: u64 = 16 << 10;
@@ -118,25 +119,29 @@ impl Paced {
 pub(crate) struct RetryInterceptor {
     policy: Arc<RetryPolicy>,
     regions: Arc<BucketRegions>,
-    identities: RefreshableCache,
-    /// Not if they stand in the configuration.
-    can_refresh: bool,
+    /// None if they stand in the configuration.
+    credentials: Option<RefreshingProvider>,
+    /// Whether it was said that the clock is wrong.
+    told_of_clock: Arc<AtomicBool>,
     operation_timeout: Duration,
+    /// What stands for the bucket in requests.
+    access_point: Option<String>,
 }
 
 impl RetryInterceptor {
     pub(crate) fn new(
         policy: RetryPolicy,
-        identities: RefreshableCache,
-        can_refresh: bool,
+        credentials: Option<RefreshingProvider>,
         operation_timeout: Duration,
+        access_point: Option<String>,
     ) -> Self {
         Self {
             policy: Arc::new(policy),
             regions: Arc::default(),
-            identities,
-            can_refresh,
+            credentials,
+            told_of_clock: Arc::default(),
             operation_timeout,
+            access_point,
         }
     }
 
@@ -149,10 +154,23 @@ impl RetryInterceptor {
     /// Changes what the row asks to change before a repetition: whether there was something to change.
     fn repair(&self, action: Action, progress: &Progress, response: Option<&HttpResponse>) -> bool {
         match action {
-            Action::RefreshCredentials if self.can_refresh => {
-                self.identities.forget(progress.identities);
+            Action::RefreshCredentials => match &self.credentials {
+                Some(credentials) => {
+                    credentials.forget(progress.identities);
+                    true
+                }
+                None => false,
+            },
+            // The SDK has taken the service's time from the reply, and signs with it from now on.
+            Action::CorrectClock => response.and_then(failure::clock_skew).is_some_and(|skew| {
+                if !self.told_of_clock.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        "the clock of this machine is {skew} of the service's, whose time is used to sign requests; set the \
+                         clock of this machine"
+                    );
+                }
                 true
-            }
+            }),
             Action::ChangeRegion => match response.and_then(failure::named_region) {
                 Some(region)
                     if is_region(&region) && region != progress.region && !progress.bucket.is_empty() =>
@@ -201,6 +219,7 @@ impl Intercept for RetryInterceptor {
                 deadline: Instant::now().checked_add(timeout),
                 refreshed: false,
                 redirected: false,
+                clock_corrected: false,
             },
             bucket: String::new(),
             region: String::new(),
@@ -243,14 +262,16 @@ impl Intercept for RetryInterceptor {
         if let Some(params) = config.get_mut_from_interceptor_state::<EndpointResolverParams>()
             && let Some(params) = params.get_mut::<Params>()
         {
-            if let Some(region) = known {
-                *params = with_region(params, &region)?;
+            let access_point = self.access_point.as_deref();
+            if known.is_some() || access_point.is_some() {
+                *params = elsewhere(params, known.as_deref(), access_point)?;
             }
             params.region().unwrap_or_default().clone_into(&mut sent_to);
         }
         if let Some(progress) = config.get_mut_from_interceptor_state::<Progress>() {
             progress.region = sent_to;
-            progress.identities = self.identities.generation();
+            let credentials = self.credentials.as_ref();
+            progress.identities = credentials.map_or(0, RefreshingProvider::generation);
         }
         Ok(())
     }
@@ -304,6 +325,7 @@ impl Intercept for RetryInterceptor {
             .failed(now, &progress.operation, &attempt, rand::random());
         progress.operation.refreshed |= decision.action == Action::RefreshCredentials;
         progress.operation.redirected |= decision.action == Action::ChangeRegion;
+        progress.operation.clock_corrected |= decision.action == Action::CorrectClock;
         if let Next::Again(delay) = decision.next {
             let Failure {
                 status,

@@ -67,6 +67,8 @@ pub enum Action {
     RefreshCredentials,
     /// Send it again once, to the region that the reply names; give up if it names none.
     ChangeRegion,
+    /// Send it again once, signed with the service's time, if that is far from this machine's.
+    CorrectClock,
 }
 
 impl Action {
@@ -78,6 +80,7 @@ impl Action {
             Self::Fail => "fail",
             Self::RefreshCredentials => "refresh credentials",
             Self::ChangeRegion => "change region",
+            Self::CorrectClock => "correct clock",
         }
     }
 

@@ -59,6 +59,7 @@ fn simulate(service: &Service, seed: u64) -> Vec<u32> {
         deadline: None,
         refreshed: false,
         redirected: false,
+        clock_corrected: false,
     };
     let mut attempts = [0_u32; CALLERS];
     let mut called = vec![Duration::ZERO; CALLERS];

@@ -5,7 +5,7 @@ use plugin_api::ErrorKind;
 use super::{Action, Row, When};
 use crate::retry::TransportFailure;
 
-use Action::{ChangeRegion, Fail, RefreshCredentials, Retry, Wait};
+use Action::{ChangeRegion, CorrectClock, Fail, RefreshCredentials, Retry, Wait};
 
 const fn row(when: When, kind: ErrorKind, actions: [Action; 3], because: &'static str) -> Row {
     Row {
@@ -81,7 +81,7 @@ pub const TABLE: &[Row] = &[
     code(400, "ExpiredToken", ErrorKind::PermissionDenied, RefreshCredentials, STALE),
     code(400, "TokenRefreshRequired", ErrorKind::PermissionDenied, RefreshCredentials, STALE),
     code(403, "RequestExpired", ErrorKind::PermissionDenied, RefreshCredentials, STALE),
-    code(403, "RequestTimeTooSkewed", ErrorKind::PermissionDenied, Retry,
+    code(403, "RequestTimeTooSkewed", ErrorKind::PermissionDenied, CorrectClock,
         "the reply tells the time to sign with"),
     code(400, "InvalidToken", ErrorKind::PermissionDenied, Fail, RIGHTS),
     code(403, "AccessDenied", ErrorKind::PermissionDenied, Fail, RIGHTS),
@@ -148,7 +148,8 @@ pub const TABLE: &[Row] = &[
     status(400, ErrorKind::Other, ChangeRegion,
         "a HEAD in the wrong region gets no more than this and the right one"),
     status(401, ErrorKind::Unauthenticated, Fail, RIGHTS),
-    status(403, ErrorKind::PermissionDenied, Fail, RIGHTS),
+    status(403, ErrorKind::PermissionDenied, CorrectClock,
+        "a HEAD gets no more than this where the clock is wrong"),
     status(404, ErrorKind::NotFound, Fail, "it is not there"),
     status(405, ErrorKind::Unsupported, Fail, WRONG),
     status(408, ErrorKind::Timeout, Retry, "the request did not arrive in time"),
