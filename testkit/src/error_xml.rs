@@ -11,6 +11,8 @@ pub(crate) struct ErrorDocument<'a> {
     pub(crate) message: &'a str,
     pub(crate) resource: &'a str,
     pub(crate) request_id: &'a str,
+    /// Further elements.
+    pub(crate) details: &'a [(&'static str, String)],
 }
 
 impl ErrorDocument<'_> {
@@ -29,14 +31,28 @@ impl ErrorDocument<'_> {
             message,
             resource,
             request_id,
+            details,
         } = self;
+        let details: String = details
+            .iter()
+            .map(|(name, text)| format!("<{name}>{}</{name}>", escape(text)))
+            .collect();
         let [code, message, resource] = [code, message, resource].map(|text| escape(text));
         format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message>\
-             <Resource>{resource}</Resource><RequestId>{request_id}</RequestId><HostId>testkit</HostId></Error>"
+             {details}<Resource>{resource}</Resource><RequestId>{request_id}</RequestId><HostId>testkit</HostId></Error>"
         )
         .into()
     }
+}
+
+/// Code and message of an error document.
+pub(crate) async fn code_and_message(body: s3s::Body) -> Option<(String, String)> {
+    let body = body.collect().await.ok()?.to_bytes();
+    let text = String::from_utf8_lossy(&body);
+    let code = element(&text, "Code")?;
+    let message = element(&text, "Message").map(unescape);
+    Some((code.to_owned(), message.unwrap_or_else(|| code.to_owned())))
 }
 
 /// Writes an error of the protocol layer as S3 would: it leaves out the resource, the id, and the message of
@@ -65,6 +81,7 @@ pub(crate) async fn complete(
         message: &message,
         resource,
         request_id,
+        details: &[],
     };
     let mut completed = document.response(parts.status);
     for (name, value) in &parts.headers {
@@ -104,7 +121,7 @@ fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
     rest.split_once(&format!("</{name}>")).map(|(text, _)| text)
 }
 
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

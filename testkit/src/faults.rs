@@ -182,7 +182,7 @@ impl Fault {
     }
 }
 
-/// What a request can name. Who names a part names its upload, and who names that names a key.
+/// What a request can name at most. Who names a part names its upload, and who names that names a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Reach {
     Bucket,
@@ -192,8 +192,10 @@ enum Reach {
 }
 
 /// Operations that faults can be put on.
-const OPERATIONS: [(&str, Reach); 20] = [
+const OPERATIONS: [(&str, Reach); 24] = [
     ("AbortMultipartUpload", Reach::Upload),
+    ("AssumeRole", Reach::Bucket),
+    ("AssumeRoleWithWebIdentity", Reach::Bucket),
     ("CompleteMultipartUpload", Reach::Upload),
     ("CopyObject", Reach::Object),
     ("CreateBucket", Reach::Bucket),
@@ -202,7 +204,9 @@ const OPERATIONS: [(&str, Reach); 20] = [
     ("DeleteObject", Reach::Object),
     ("DeleteObjects", Reach::Bucket),
     ("GetBucketLocation", Reach::Bucket),
+    ("GetCallerIdentity", Reach::Bucket),
     ("GetObject", Reach::Object),
+    ("GetSessionToken", Reach::Bucket),
     ("HeadBucket", Reach::Bucket),
     ("HeadObject", Reach::Object),
     ("ListBuckets", Reach::Bucket),

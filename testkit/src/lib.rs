@@ -17,11 +17,13 @@
 //! Buckets are addressed in the path. Versions, access control lists, tags, policies and SSE-C are not there:
 //! what asks for them is answered 501.
 
+mod admission;
 mod auth;
 mod blob;
 mod bodies;
 mod bucket_names;
 mod checksums;
+mod clock;
 mod conditions;
 mod connection;
 mod director;
@@ -29,22 +31,28 @@ mod error_xml;
 mod errors;
 mod faults;
 mod folder;
+mod identity;
 mod listing;
 mod multipart;
 mod object;
 mod operation;
 mod payload;
 mod request_log;
+mod roles;
 mod s3;
 mod server;
 mod service;
+mod signature;
 mod store;
+mod sts;
 
 pub use director::{Arrival, Director};
 pub use faults::{Action, Fault, FaultHandle, Faults, Hit, Hits, RuleError, Rules};
+pub use identity::SessionInfo;
 pub use multipart::UploadInfo;
 pub use object::{Encryption, ObjectInfo};
 pub use request_log::{RecordedRequest, RequestLog};
+pub use roles::Role;
 pub use server::{Server, ServerBuilder};
 pub use store::{EtagKind, Store};
 

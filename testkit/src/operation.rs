@@ -40,6 +40,14 @@ impl Operation {
     }
 }
 
+/// Operations of STS, which are told apart by their body.
+pub(crate) const STS: [&str; 4] = [
+    "AssumeRole",
+    "AssumeRoleWithWebIdentity",
+    "GetCallerIdentity",
+    "GetSessionToken",
+];
+
 /// What makes a request one of an operation that is not there, although the method and path are those of one
 /// that is.
 const SUBRESOURCES: [&str; 24] = [
@@ -112,7 +120,7 @@ impl<'a> Query<'a> {
 }
 
 /// Undoes percent encoding; what does not form UTF-8 is replaced, as no key is like that.
-fn percent_decode(text: &str) -> String {
+pub(crate) fn percent_decode(text: &str) -> String {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, tail)) = rest.split_first() {

@@ -1,31 +1,35 @@
 //! The server: started with a builder, stopped when dropped.
 
 mod builder;
+mod identity;
 mod listener;
 
-use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use s3s::auth::SecretKey;
+use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::S3ServiceBuilder;
 use s3s::validation::NameValidation as _;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::watch;
 
-use crate::auth::{Keys, RegionCheck};
+use crate::auth::{Access, Keys};
 use crate::bucket_names::BucketNames;
+use crate::clock::Clock;
 use crate::director::Director;
 use crate::faults::Faults;
+use crate::identity::Identity;
 use crate::request_log::RequestLog;
 use crate::s3::Backend;
 use crate::service::Service;
 use crate::store::{Settings, Store};
+use crate::sts::Sts;
 
 pub use builder::ServerBuilder;
+use identity::IdentityOptions;
 
 /// Threads of the server: a measurement's client needs the other cores.
 const WORKERS: usize = 2;
@@ -40,6 +44,7 @@ pub struct Server {
     region: String,
     keys: Vec<(String, String)>,
     store: Store,
+    identity: Identity,
     faults: Faults,
     log: RequestLog,
     stop: watch::Sender<bool>,
@@ -57,6 +62,7 @@ struct Options {
     settings: Settings,
     folder: Option<PathBuf>,
     director: Option<Arc<dyn Director>>,
+    identity: IdentityOptions,
 }
 
 impl Server {
@@ -74,6 +80,12 @@ impl Server {
             settings,
             folder,
             director,
+            identity:
+                IdentityOptions {
+                    roles,
+                    clock_offset,
+                    limits,
+                },
         } = options;
         let region = settings.region.clone();
         let store = Store::open(settings, folder.as_deref())?;
@@ -84,21 +96,23 @@ impl Server {
             }
             store.create_bucket(bucket);
         }
-        let secrets: HashMap<_, _> = keys
-            .iter()
-            .map(|(key, secret)| (key.clone(), SecretKey::from(secret.as_str())))
-            .collect();
+        let clock = Clock::off_by(clock_offset)?;
+        let identity = Identity::new(&keys, clock, limits);
         let mut s3 = S3ServiceBuilder::new(Backend { store: store.clone() });
-        s3.set_auth(Keys(secrets));
+        s3.set_auth(Keys(identity.clone()));
         s3.set_validation(BucketNames);
-        s3.set_access(RegionCheck {
-            region: region.clone(),
+        s3.set_access(Access);
+        s3.set_route(Sts {
+            identity: identity.clone(),
+            roles,
         });
+        s3.set_config(Arc::new(StaticConfigProvider::new(Arc::new(any_date()))));
         let (faults, log) = (Faults::default(), RequestLog::default());
         let service = Service {
             s3: s3.build(),
             director,
             store: store.clone(),
+            identity: identity.clone(),
             faults: faults.clone(),
             log: log.clone(),
             next_request: AtomicU64::new(1),
@@ -129,6 +143,7 @@ impl Server {
             region,
             keys,
             store,
+            identity,
             faults,
             log,
             stop,
@@ -199,6 +214,14 @@ impl Server {
         // An error means that the listener is gone already.
         drop(self.stopped.wait_for(|stopped| *stopped).await);
     }
+}
+
+/// Lets the protocol layer take signatures of any date: it goes by the clock of the system, and they have been
+/// checked by that of the server.
+fn any_date() -> S3Config {
+    let mut config = S3Config::default();
+    config.presigned_url_max_skew_time_secs = u32::MAX;
+    config
 }
 
 impl Drop for Server {

@@ -3,24 +3,31 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use s3s::service::S3Service;
 
+use crate::admission::{self, Refusal};
 use crate::bodies::{Damage, RequestBody, ResponseBody};
+use crate::clock::http_date;
 use crate::connection::Control;
 use crate::director::{Arrival, Director};
 use crate::error_xml::{self, ErrorDocument};
 use crate::faults::{Action, Decision, Faults, Kill, Overlook};
+use crate::identity::Identity;
 use crate::operation::Operation;
 use crate::request_log::{Entry, RequestLog};
+use crate::signature::Claims;
 use crate::store::Store;
+use crate::sts::{self, Form, RequestId};
 
 /// What all connections share.
 pub(crate) struct Service {
     pub(crate) s3: S3Service,
     pub(crate) director: Option<Arc<dyn Director>>,
     pub(crate) store: Store,
+    pub(crate) identity: Identity,
     pub(crate) faults: Faults,
     pub(crate) log: RequestLog,
     pub(crate) next_request: AtomicU64,
@@ -32,6 +39,8 @@ struct Exchange {
     resource: String,
     control: Arc<Control>,
     entry: Arc<Entry>,
+    /// What is asked of STS, whose answers are written in its own way.
+    form: Option<Form>,
 }
 
 impl Service {
@@ -40,8 +49,12 @@ impl Service {
         request: Request<Incoming>,
         control: Arc<Control>,
     ) -> Result<Response<ResponseBody>, s3s::HttpError> {
-        let (parts, body) = request.into_parts();
-        let operation = Operation::classify(&parts.method, &parts.uri, &parts.headers);
+        let (parts, mut body) = request.into_parts();
+        let mut operation = Operation::classify(&parts.method, &parts.uri, &parts.headers);
+        let form = Form::of(&parts, &mut body).await;
+        if let Some(form) = &form {
+            operation.name = form.operation();
+        }
         let directed = match &self.director {
             Some(director) => director.direct(Arrival::of(&operation, &parts.headers)).await,
             None => None,
@@ -68,6 +81,7 @@ impl Service {
             resource: parts.uri.path().to_owned(),
             control,
             entry,
+            form,
         };
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
@@ -78,10 +92,16 @@ impl Service {
         let (body, rest) = RequestBody::new(body);
         let request = Request::from_parts(parts, body);
         let damage = action.as_ref().map_or(Damage::None, damage);
-        let Some(response) = self.answer(action, kill, request, &exchange).await? else {
+        let Some(mut response) = self.answer(action, kill, request, &exchange).await? else {
             return std::future::pending().await;
         };
         rest.drain().await;
+        if exchange.form.is_some() && !response.status().is_success() {
+            response = sts::error(response, &exchange.id).await;
+        }
+        if let Ok(date) = HeaderValue::try_from(http_date(self.identity.clock().now())) {
+            response.headers_mut().insert(header::DATE, date);
+        }
         Ok(exchange.finish(response, damage))
     }
 
@@ -174,12 +194,34 @@ impl Service {
         }
     }
 
+    /// Checks what a signed request claims. One that is not signed is left to the check of access.
+    fn admit(&self, request: &Parts, exchange: &Exchange) -> Result<(), Refusal> {
+        let Some(claims) = Claims::of(request) else {
+            return Ok(());
+        };
+        admission::check_signer(&claims, &self.identity)?;
+        match exchange.form {
+            // The region of STS is whatever the client takes it for.
+            Some(_) => Ok(()),
+            None => admission::check_region(&claims, self.store.settings()),
+        }
+    }
+
     async fn apply(
         &self,
         request: Request<RequestBody>,
         exchange: &Exchange,
     ) -> Result<Response<s3s::Body>, s3s::HttpError> {
-        let response = self.s3.call(request.map(s3s::Body::http_body)).await?;
+        let (mut parts, body) = request.into_parts();
+        if let Err(refusal) = self.admit(&parts, exchange) {
+            return Ok(exchange.refusal(refusal));
+        }
+        let body = match &exchange.form {
+            Some(form) => s3s::Body::from(form.body()),
+            None => s3s::Body::http_body(body),
+        };
+        parts.extensions.insert(RequestId(exchange.id.clone()));
+        let response = self.s3.call(Request::from_parts(parts, body)).await?;
         let status = response.status();
         if status.is_client_error() || status.is_server_error() {
             return Ok(error_xml::complete(response, &exchange.resource, &exchange.id).await);
@@ -235,8 +277,22 @@ impl Exchange {
             message,
             resource: &self.resource,
             request_id: &self.id,
+            details: &[],
         }
         .response(status)
+    }
+
+    fn refusal(&self, refusal: Refusal) -> Response<s3s::Body> {
+        let mut response = ErrorDocument {
+            code: refusal.code,
+            message: &refusal.message,
+            resource: &self.resource,
+            request_id: &self.id,
+            details: &refusal.details,
+        }
+        .response(refusal.status);
+        response.headers_mut().extend(refusal.headers);
+        response
     }
 
     fn finish(self, response: Response<s3s::Body>, damage: Damage) -> Response<ResponseBody> {

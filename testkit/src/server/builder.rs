@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
+use super::identity::IdentityOptions;
 use super::{Options, Server};
 use crate::director::Director;
 use crate::store::{EtagKind, Settings};
@@ -21,6 +22,7 @@ pub struct ServerBuilder {
     folder: Option<PathBuf>,
     settings: Settings,
     director: Option<Arc<dyn Director>>,
+    pub(super) identity: IdentityOptions,
 }
 
 impl ServerBuilder {
@@ -40,6 +42,7 @@ impl ServerBuilder {
                 ceph_uploads: false,
             },
             director: None,
+            identity: IdentityOptions::default(),
         }
     }
 
@@ -150,6 +153,7 @@ impl ServerBuilder {
             folder,
             settings,
             director,
+            identity,
         } = self;
         if keys.is_empty() {
             keys.push((ACCESS_KEY.to_owned(), SECRET_KEY.to_owned()));
@@ -161,6 +165,7 @@ impl ServerBuilder {
             settings,
             folder,
             director,
+            identity,
         };
         Server::launch(options, on)
     }

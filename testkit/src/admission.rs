@@ -1,0 +1,131 @@
+//! What is wrong with a request apart from its signature: its date, its session token, and its region.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use s3s::dto::Timestamp;
+
+use crate::clock::{iso8601, signature_date};
+use crate::identity::{Identity, Refused};
+use crate::signature::Claims;
+use crate::store::Settings;
+
+/// How far the date of a request may be from the time of the server.
+const MAX_SKEW: Duration = Duration::from_mins(15);
+
+/// How a request is refused.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) status: StatusCode,
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+    /// Elements of the error document besides those that all have.
+    pub(crate) details: Vec<(&'static str, String)>,
+    pub(crate) headers: HeaderMap,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+            details: Vec::new(),
+            headers: HeaderMap::new(),
+        }
+    }
+
+    fn detail(mut self, name: &'static str, text: impl Into<String>) -> Self {
+        self.details.push((name, text.into()));
+        self
+    }
+}
+
+/// Checks when and as whom a request claims to be signed.
+pub(crate) fn check_signer(claims: &Claims, identity: &Identity) -> Result<(), Refusal> {
+    check_date(claims, identity)?;
+    check_token(claims, identity)
+}
+
+fn check_date(claims: &Claims, identity: &Identity) -> Result<(), Refusal> {
+    let now = identity.clock().now();
+    let Some(date) = signature_date(&claims.date) else {
+        // Refused with the signature.
+        return Ok(());
+    };
+    let is_early = date > Timestamp::from(now + MAX_SKEW);
+    let is_late = match claims.expires {
+        Some(seconds) => {
+            // No URL is valid for longer than a week.
+            let valid = Duration::from_secs(seconds.min(604_800));
+            if date < Timestamp::from(now - valid) {
+                let message = "Request has expired";
+                return Err(Refusal::new(StatusCode::FORBIDDEN, "AccessDenied", message)
+                    .detail("X-Amz-Expires", seconds.to_string())
+                    .detail("ServerTime", iso8601(now)));
+            }
+            false
+        }
+        None => date < Timestamp::from(now - MAX_SKEW),
+    };
+    if is_early || is_late {
+        let message = "The difference between the request time and the current time is too large.";
+        return Err(
+            Refusal::new(StatusCode::FORBIDDEN, "RequestTimeTooSkewed", message)
+                .detail("RequestTime", claims.date.clone())
+                .detail("ServerTime", iso8601(now))
+                .detail("MaxAllowedSkewMilliseconds", MAX_SKEW.as_millis().to_string()),
+        );
+    }
+    Ok(())
+}
+
+fn check_token(claims: &Claims, identity: &Identity) -> Result<(), Refusal> {
+    if claims.token.is_some() && !claims.signs_token() {
+        let message = "There were headers present in the request which were not signed";
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "AccessDenied", message)
+            .detail("HeadersNotSigned", "x-amz-security-token"));
+    }
+    let refused = match identity.admit(&claims.access_key, claims.token.as_deref()) {
+        Ok(()) => return Ok(()),
+        Err(refused) => refused,
+    };
+    Err(match refused {
+        Refused::TokenMissing => Refusal::new(
+            StatusCode::FORBIDDEN,
+            "InvalidAccessKeyId",
+            "The AWS Access Key Id you provided does not exist in our records.",
+        )
+        .detail("AWSAccessKeyId", claims.access_key.clone()),
+        Refused::TokenWrong => Refusal::new(
+            StatusCode::BAD_REQUEST,
+            "InvalidToken",
+            "The provided token is malformed or otherwise invalid.",
+        ),
+        Refused::Expired => Refusal::new(
+            StatusCode::BAD_REQUEST,
+            "ExpiredToken",
+            "The provided token has expired.",
+        ),
+        Refused::Revoked => Refusal::new(StatusCode::FORBIDDEN, "AccessDenied", "Access Denied"),
+    })
+}
+
+/// Checks the region that a request to S3 is signed for.
+pub(crate) fn check_region(claims: &Claims, settings: &Settings) -> Result<(), Refusal> {
+    let expected = &settings.region;
+    if claims.region == *expected {
+        return Ok(());
+    }
+    let message = format!(
+        "The authorization header is malformed; the region '{}' is wrong; expecting '{expected}'",
+        claims.region
+    );
+    let mut refusal = Refusal::new(StatusCode::BAD_REQUEST, "AuthorizationHeaderMalformed", message)
+        .detail("Region", expected.clone());
+    if let Ok(value) = HeaderValue::from_str(expected) {
+        let name = HeaderName::from_static("x-amz-bucket-region");
+        refusal.headers.insert(name, value);
+    }
+    Err(refusal)
+}
