@@ -111,18 +111,55 @@ fn check_token(claims: &Claims, identity: &Identity) -> Result<(), Refusal> {
     })
 }
 
+/// How a request is answered that is signed for another region than that of its bucket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WrongRegion {
+    /// As AWS does: [`Self::Redirect`] if the bucket is in another region than the endpoint, and
+    /// [`Self::Malformed`] if only the signature is for another.
+    #[default]
+    AsAws,
+    /// 301 `PermanentRedirect`, which names the region in `x-amz-bucket-region` but has no `Location`.
+    Redirect,
+    /// 400 `AuthorizationHeaderMalformed`, which names the region.
+    Malformed,
+}
+
 /// Checks the region that a request to S3 is signed for.
-pub(crate) fn check_region(claims: &Claims, settings: &Settings) -> Result<(), Refusal> {
-    let expected = &settings.region;
+pub(crate) fn check_region(
+    claims: &Claims,
+    bucket: Option<&str>,
+    settings: &Settings,
+    answer: WrongRegion,
+) -> Result<(), Refusal> {
+    let endpoint = settings.region.as_str();
+    let expected = bucket.map_or(endpoint, |bucket| settings.region_of(bucket));
     if claims.region == *expected {
         return Ok(());
     }
-    let message = format!(
-        "The authorization header is malformed; the region '{}' is wrong; expecting '{expected}'",
-        claims.region
-    );
-    let mut refusal = Refusal::new(StatusCode::BAD_REQUEST, "AuthorizationHeaderMalformed", message)
-        .detail("Region", expected.clone());
+    let redirects = match answer {
+        WrongRegion::AsAws => expected != endpoint,
+        WrongRegion::Redirect => true,
+        WrongRegion::Malformed => false,
+    };
+    let mut refusal = match bucket {
+        Some(bucket) if redirects => Refusal::new(
+            StatusCode::MOVED_PERMANENTLY,
+            "PermanentRedirect",
+            "The bucket you are attempting to access must be addressed using the specified endpoint. Please send \
+             all future requests to this endpoint.",
+        )
+        .detail("Endpoint", format!("{bucket}.s3.{expected}.amazonaws.com"))
+        .detail("Bucket", bucket),
+        _ => Refusal::new(
+            StatusCode::BAD_REQUEST,
+            "AuthorizationHeaderMalformed",
+            format!(
+                "The authorization header is malformed; the region '{}' is wrong; expecting '{expected}'",
+                claims.region
+            ),
+        )
+        .detail("Region", expected),
+    };
     if let Ok(value) = HeaderValue::from_str(expected) {
         let name = HeaderName::from_static("x-amz-bucket-region");
         refusal.headers.insert(name, value);

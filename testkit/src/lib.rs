@@ -46,6 +46,7 @@ mod signature;
 mod store;
 mod sts;
 
+pub use admission::WrongRegion;
 pub use director::{Arrival, Director};
 pub use faults::{Action, Fault, FaultHandle, Faults, Hit, Hits, RuleError, Rules};
 pub use identity::SessionInfo;

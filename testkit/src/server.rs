@@ -85,6 +85,8 @@ impl Server {
                     roles,
                     clock_offset,
                     limits,
+                    wrong_region,
+                    public,
                 },
         } = options;
         let region = settings.region.clone();
@@ -101,7 +103,7 @@ impl Server {
         let mut s3 = S3ServiceBuilder::new(Backend { store: store.clone() });
         s3.set_auth(Keys(identity.clone()));
         s3.set_validation(BucketNames);
-        s3.set_access(Access);
+        s3.set_access(Access { public });
         s3.set_route(Sts {
             identity: identity.clone(),
             roles,
@@ -113,6 +115,7 @@ impl Server {
             director,
             store: store.clone(),
             identity: identity.clone(),
+            wrong_region,
             faults: faults.clone(),
             log: log.clone(),
             next_request: AtomicU64::new(1),

@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use s3s::service::S3Service;
 
-use crate::admission::{self, Refusal};
+use crate::admission::{self, Refusal, WrongRegion};
 use crate::bodies::{Damage, RequestBody, ResponseBody};
 use crate::clock::http_date;
 use crate::connection::Control;
@@ -28,6 +28,7 @@ pub(crate) struct Service {
     pub(crate) director: Option<Arc<dyn Director>>,
     pub(crate) store: Store,
     pub(crate) identity: Identity,
+    pub(crate) wrong_region: WrongRegion,
     pub(crate) faults: Faults,
     pub(crate) log: RequestLog,
     pub(crate) next_request: AtomicU64,
@@ -36,6 +37,7 @@ pub(crate) struct Service {
 /// What is known of a request while it is handled.
 struct Exchange {
     id: String,
+    operation: Operation,
     resource: String,
     control: Arc<Control>,
     entry: Arc<Entry>,
@@ -72,12 +74,12 @@ impl Service {
             action,
             kill,
         } = decision;
-        let target = operation.clone();
         let decided = action.as_ref().or(changes.last()).cloned();
-        let entry = self.log.record(operation, &parts, decided, control.id);
+        let entry = self.log.record(operation.clone(), &parts, decided, control.id);
         let id = format!("{:016X}", self.next_request.fetch_add(1, Ordering::Relaxed));
         let exchange = Exchange {
             id,
+            operation,
             resource: parts.uri.path().to_owned(),
             control,
             entry,
@@ -87,7 +89,7 @@ impl Service {
             tokio::time::sleep(delay).await;
         }
         for change in &changes {
-            self.change(change, &target);
+            self.change(change, &exchange.operation);
         }
         let (body, rest) = RequestBody::new(body);
         let request = Request::from_parts(parts, body);
@@ -194,6 +196,22 @@ impl Service {
         }
     }
 
+    /// Who asks for the head of a bucket is told its region, even if nothing else is allowed.
+    fn name_region(&self, response: &mut Response<s3s::Body>, operation: &Operation) {
+        let Some(bucket) = operation
+            .bucket
+            .as_deref()
+            .filter(|_| operation.name == "HeadBucket")
+        else {
+            return;
+        };
+        if let Ok(region) = HeaderValue::from_str(self.store.settings().region_of(bucket))
+            && self.store.bucket(bucket).is_ok()
+        {
+            response.headers_mut().insert("x-amz-bucket-region", region);
+        }
+    }
+
     /// Checks what a signed request claims. One that is not signed is left to the check of access.
     fn admit(&self, request: &Parts, exchange: &Exchange) -> Result<(), Refusal> {
         let Some(claims) = Claims::of(request) else {
@@ -203,7 +221,10 @@ impl Service {
         match exchange.form {
             // The region of STS is whatever the client takes it for.
             Some(_) => Ok(()),
-            None => admission::check_region(&claims, self.store.settings()),
+            None => {
+                let bucket = exchange.operation.bucket.as_deref();
+                admission::check_region(&claims, bucket, self.store.settings(), self.wrong_region)
+            }
         }
     }
 
@@ -221,7 +242,8 @@ impl Service {
             None => s3s::Body::http_body(body),
         };
         parts.extensions.insert(RequestId(exchange.id.clone()));
-        let response = self.s3.call(Request::from_parts(parts, body)).await?;
+        let mut response = self.s3.call(Request::from_parts(parts, body)).await?;
+        self.name_region(&mut response, &exchange.operation);
         let status = response.status();
         if status.is_client_error() || status.is_server_error() {
             return Ok(error_xml::complete(response, &exchange.resource, &exchange.id).await);

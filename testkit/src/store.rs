@@ -34,7 +34,9 @@ pub enum EtagKind {
 /// Properties of the store that a server is started with.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
+    /// The region of the endpoint, and of buckets that are given none.
     pub(crate) region: String,
+    pub(crate) bucket_regions: BTreeMap<String, String>,
     pub(crate) min_part_size: u64,
     pub(crate) etag: EtagKind,
     pub(crate) forget_completed_uploads: bool,
@@ -43,6 +45,12 @@ pub(crate) struct Settings {
     /// The highest part number.
     pub(crate) max_parts: u16,
     pub(crate) ceph_uploads: bool,
+}
+
+impl Settings {
+    pub(crate) fn region_of(&self, bucket: &str) -> &str {
+        self.bucket_regions.get(bucket).unwrap_or(&self.region)
+    }
 }
 
 /// A handle to what a server stores, to look into and change it past the protocol.

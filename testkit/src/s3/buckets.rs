@@ -21,7 +21,7 @@ pub(super) fn owner() -> Owner {
 
 pub(super) fn list(store: &Store) -> ListBucketsOutput {
     let bucket = |(name, created): (String, crate::object::Millis)| Bucket {
-        bucket_region: Some(store.settings().region.clone()),
+        bucket_region: Some(store.settings().region_of(&name).to_owned()),
         creation_date: Some(created.timestamp()),
         name: Some(name),
     };
@@ -47,14 +47,14 @@ pub(super) fn delete(store: &Store, input: &DeleteBucketInput) -> S3Result<Delet
 pub(super) fn head(store: &Store, input: &HeadBucketInput) -> S3Result<HeadBucketOutput> {
     drop(store.bucket(&input.bucket)?);
     Ok(HeadBucketOutput {
-        bucket_region: Some(store.settings().region.clone()),
+        bucket_region: Some(store.settings().region_of(&input.bucket).to_owned()),
         ..HeadBucketOutput::default()
     })
 }
 
 pub(super) fn location(store: &Store, input: &GetBucketLocationInput) -> S3Result<GetBucketLocationOutput> {
     drop(store.bucket(&input.bucket)?);
-    let region = store.settings().region.clone();
+    let region = store.settings().region_of(&input.bucket).to_owned();
     let location_constraint = (region != DEFAULT_REGION).then(|| BucketLocationConstraint::from(region));
     Ok(GetBucketLocationOutput { location_constraint })
 }

@@ -1,5 +1,6 @@
 //! How a server is described before it is started.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ pub struct ServerBuilder {
     buckets: Vec<String>,
     credentials: Vec<(String, String)>,
     folder: Option<PathBuf>,
-    settings: Settings,
+    pub(super) settings: Settings,
     director: Option<Arc<dyn Director>>,
     pub(super) identity: IdentityOptions,
 }
@@ -34,6 +35,7 @@ impl ServerBuilder {
             folder: None,
             settings: Settings {
                 region: REGION.to_owned(),
+                bucket_regions: BTreeMap::new(),
                 min_part_size: 5 << 20,
                 etag: EtagKind::Md5,
                 forget_completed_uploads: false,
@@ -58,7 +60,7 @@ impl ServerBuilder {
         self
     }
 
-    /// The region of all buckets; `us-east-1` unless set.
+    /// The region of the endpoint, and of all buckets that are in no other; `us-east-1` unless set.
     pub fn region(mut self, region: impl Into<String>) -> Self {
         self.settings.region = region.into();
         self

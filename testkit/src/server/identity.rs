@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::{Server, ServerBuilder};
+use crate::admission::WrongRegion;
+use crate::auth::{Public, PublicBuckets};
 use crate::identity::{SessionInfo, SessionLimits};
 use crate::roles::Role;
 
@@ -13,6 +15,8 @@ pub(super) struct IdentityOptions {
     /// In seconds.
     pub(super) clock_offset: i64,
     pub(super) limits: SessionLimits,
+    pub(super) wrong_region: WrongRegion,
+    pub(super) public: PublicBuckets,
 }
 
 impl ServerBuilder {
@@ -41,6 +45,35 @@ impl ServerBuilder {
     pub fn announced_session_life(mut self, life: Duration) -> Self {
         self.identity.limits.announced_life = Some(life);
         self
+    }
+
+    /// Creates a bucket in another region than that of the endpoint. Requests for it have to be signed for its
+    /// region, at the same port, which stands for the endpoints of all regions. Can be repeated.
+    pub fn bucket_in(mut self, name: impl Into<String>, region: impl Into<String>) -> Self {
+        let name = name.into();
+        self.settings.bucket_regions.insert(name.clone(), region.into());
+        self.bucket(name)
+    }
+
+    /// How requests are answered that are signed for another region than that of their bucket; as AWS does, unless
+    /// set.
+    pub fn wrong_region(mut self, answer: WrongRegion) -> Self {
+        self.identity.wrong_region = answer;
+        self
+    }
+
+    /// Creates a bucket that unsigned requests may read and list. Can be repeated.
+    pub fn public_bucket(mut self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        self.identity.public.insert(name.clone(), Public::Read);
+        self.bucket(name)
+    }
+
+    /// Creates a bucket that unsigned requests may read, list and write. Can be repeated.
+    pub fn public_writable_bucket(mut self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        self.identity.public.insert(name.clone(), Public::ReadWrite);
+        self.bucket(name)
     }
 
     /// Sets the clock of the server so many seconds ahead, or behind if negative: signatures whose date is more

@@ -15,5 +15,7 @@ mod listing;
 mod multipart;
 mod objects;
 mod process;
+mod public_buckets;
+mod regions;
 mod sessions;
 mod sts;
