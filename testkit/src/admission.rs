@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::StatusCode;
 use s3s::dto::Timestamp;
 
 use crate::clock::{iso8601, signature_date};
@@ -21,7 +21,8 @@ pub(crate) struct Refusal {
     pub(crate) message: String,
     /// Elements of the error document besides those that all have.
     pub(crate) details: Vec<(&'static str, String)>,
-    pub(crate) headers: HeaderMap,
+    /// The region of the bucket, if it is told.
+    pub(crate) region: Option<String>,
 }
 
 impl Refusal {
@@ -31,7 +32,7 @@ impl Refusal {
             code,
             message: message.into(),
             details: Vec::new(),
-            headers: HeaderMap::new(),
+            region: None,
         }
     }
 
@@ -160,9 +161,6 @@ pub(crate) fn check_region(
         )
         .detail("Region", expected),
     };
-    if let Ok(value) = HeaderValue::from_str(expected) {
-        let name = HeaderName::from_static("x-amz-bucket-region");
-        refusal.headers.insert(name, value);
-    }
+    refusal.region = Some(expected.to_owned());
     Err(refusal)
 }

@@ -33,10 +33,11 @@ impl ErrorDocument<'_> {
             request_id,
             details,
         } = self;
-        let details: String = details
+        let details: Vec<_> = details
             .iter()
             .map(|(name, text)| format!("<{name}>{}</{name}>", escape(text)))
             .collect();
+        let details = details.concat();
         let [code, message, resource] = [code, message, resource].map(|text| escape(text));
         format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message>\

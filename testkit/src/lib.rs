@@ -32,6 +32,7 @@ mod errors;
 mod faults;
 mod folder;
 mod identity;
+mod imds;
 mod listing;
 mod multipart;
 mod object;
@@ -45,17 +46,20 @@ mod service;
 mod signature;
 mod store;
 mod sts;
+mod tls;
 
 pub use admission::WrongRegion;
 pub use director::{Arrival, Director};
 pub use faults::{Action, Fault, FaultHandle, Faults, Hit, Hits, RuleError, Rules};
 pub use identity::SessionInfo;
+pub use imds::{InstanceMetadata, InstanceMetadataBuilder};
 pub use multipart::UploadInfo;
 pub use object::{Encryption, ObjectInfo};
 pub use request_log::{RecordedRequest, RequestLog};
 pub use roles::Role;
 pub use server::{Server, ServerBuilder};
 pub use store::{EtagKind, Store};
+pub use tls::TlsVersions;
 
 /// The access key of a server that is given none.
 pub const ACCESS_KEY: &str = "testkit-access-key";

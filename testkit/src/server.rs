@@ -27,6 +27,7 @@ use crate::s3::Backend;
 use crate::service::Service;
 use crate::store::{Settings, Store};
 use crate::sts::Sts;
+use crate::tls::{Tls, TlsVersions};
 
 pub use builder::ServerBuilder;
 use identity::IdentityOptions;
@@ -43,6 +44,10 @@ pub struct Server {
     address: SocketAddr,
     region: String,
     keys: Vec<(String, String)>,
+    /// The certificate of the authority, if the server speaks TLS.
+    ca_pem: Option<String>,
+    /// Of the runtime that the server runs on.
+    handle: Handle,
     store: Store,
     identity: Identity,
     faults: Faults,
@@ -63,6 +68,7 @@ struct Options {
     folder: Option<PathBuf>,
     director: Option<Arc<dyn Director>>,
     identity: IdentityOptions,
+    tls: Option<TlsVersions>,
 }
 
 impl Server {
@@ -88,6 +94,7 @@ impl Server {
                     wrong_region,
                     public,
                 },
+            tls,
         } = options;
         let region = settings.region.clone();
         let store = Store::open(settings, folder.as_deref())?;
@@ -121,6 +128,9 @@ impl Server {
             next_request: AtomicU64::new(1),
         };
 
+        let tls = tls
+            .map(|versions| Tls::generate(versions, &buckets))
+            .transpose()?;
         let (handle, runtime) = if let Some(handle) = on {
             (handle, None)
         } else {
@@ -140,11 +150,14 @@ impl Server {
         };
         let (stop, stopping) = watch::channel(false);
         let (done, stopped) = watch::channel(false);
-        handle.spawn(listener::run(listener, Arc::new(service), stopping, done));
+        let config = tls.as_ref().map(|tls| Arc::clone(&tls.config));
+        handle.spawn(listener::run(listener, Arc::new(service), config, stopping, done));
         Ok(Self {
             address,
             region,
             keys,
+            ca_pem: tls.map(|tls| tls.ca_pem),
+            handle,
             store,
             identity,
             faults,
@@ -155,9 +168,24 @@ impl Server {
         })
     }
 
-    /// `http://127.0.0.1:PORT`.
+    /// `http://127.0.0.1:PORT`, or `https://127.0.0.1:PORT`.
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
+        let scheme = if self.ca_pem.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// The certificate of the authority that certifies this server, in PEM, for clients to trust; none, unless the
+    /// server speaks TLS.
+    pub fn ca_certificate_pem(&self) -> Option<&str> {
+        self.ca_pem.as_deref()
+    }
+
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     /// Where the server listens.

@@ -218,14 +218,12 @@ impl Service {
             return Ok(());
         };
         admission::check_signer(&claims, &self.identity)?;
-        match exchange.form {
+        if exchange.form.is_some() {
             // The region of STS is whatever the client takes it for.
-            Some(_) => Ok(()),
-            None => {
-                let bucket = exchange.operation.bucket.as_deref();
-                admission::check_region(&claims, bucket, self.store.settings(), self.wrong_region)
-            }
+            return Ok(());
         }
+        let bucket = exchange.operation.bucket.as_deref();
+        admission::check_region(&claims, bucket, self.store.settings(), self.wrong_region)
     }
 
     async fn apply(
@@ -313,7 +311,12 @@ impl Exchange {
             details: &refusal.details,
         }
         .response(refusal.status);
-        response.headers_mut().extend(refusal.headers);
+        if let Some(region) = refusal
+            .region
+            .and_then(|region| HeaderValue::try_from(region).ok())
+        {
+            response.headers_mut().insert("x-amz-bucket-region", region);
+        }
         response
     }
 

@@ -11,6 +11,7 @@ use super::identity::IdentityOptions;
 use super::{Options, Server};
 use crate::director::Director;
 use crate::store::{EtagKind, Settings};
+use crate::tls::TlsVersions;
 use crate::{ACCESS_KEY, REGION, SECRET_KEY};
 
 /// Describes a server; everything has a default.
@@ -24,6 +25,7 @@ pub struct ServerBuilder {
     pub(super) settings: Settings,
     director: Option<Arc<dyn Director>>,
     pub(super) identity: IdentityOptions,
+    tls: Option<TlsVersions>,
 }
 
 impl ServerBuilder {
@@ -45,6 +47,7 @@ impl ServerBuilder {
             },
             director: None,
             identity: IdentityOptions::default(),
+            tls: None,
         }
     }
 
@@ -125,6 +128,19 @@ impl ServerBuilder {
         self
     }
 
+    /// Speaks HTTPS, with a certificate of an authority of the server's own: see [`Server::ca_certificate_pem`]. It
+    /// is for `localhost`, `127.0.0.1`, `*.localhost`, `*.s3.localhost`, and `BUCKET.localhost` for the buckets of
+    /// the start, as many clients take no `*.localhost`.
+    pub fn tls(self) -> Self {
+        self.tls_versions(TlsVersions::Both)
+    }
+
+    /// Speaks HTTPS in these versions of TLS only.
+    pub fn tls_versions(mut self, versions: TlsVersions) -> Self {
+        self.tls = Some(versions);
+        self
+    }
+
     /// Starts the server.
     pub async fn start(self) -> io::Result<Server> {
         // Reading a folder may take long.
@@ -156,6 +172,7 @@ impl ServerBuilder {
             settings,
             director,
             identity,
+            tls,
         } = self;
         if keys.is_empty() {
             keys.push((ACCESS_KEY.to_owned(), SECRET_KEY.to_owned()));
@@ -168,6 +185,7 @@ impl ServerBuilder {
             folder,
             director,
             identity,
+            tls,
         };
         Server::launch(options, on)
     }

@@ -1,14 +1,16 @@
-//! Accepts connections and serves HTTP/1.1 on them until told to stop.
+//! Accepts connections and serves HTTP/1.1 on them, over TLS if need be, until told to stop.
 
 use std::sync::Arc;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::AsyncWriteExt as _;
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 use crate::connection::{Control, Socket};
 use crate::service::Service;
@@ -16,6 +18,7 @@ use crate::service::Service;
 pub(super) async fn run(
     listener: TcpListener,
     service: Arc<Service>,
+    tls: Option<Arc<ServerConfig>>,
     mut stopping: watch::Receiver<bool>,
     done: watch::Sender<bool>,
 ) {
@@ -28,7 +31,7 @@ pub(super) async fn run(
             accepted = listener.accept() => {
                 // Failures concern only the one connection, or pass.
                 if let Ok((stream, _)) = accepted {
-                    connections.spawn(serve(stream, Arc::clone(&service), next_id));
+                    connections.spawn(serve(stream, Arc::clone(&service), tls.clone(), next_id));
                     next_id += 1;
                 }
             }
@@ -40,15 +43,32 @@ pub(super) async fn run(
     done.send_replace(true);
 }
 
-async fn serve(stream: TcpStream, service: Arc<Service>, id: u64) {
+async fn serve(stream: TcpStream, service: Arc<Service>, tls: Option<Arc<ServerConfig>>, id: u64) {
     // Without it, small answers wait for the acknowledgement of the one before.
     drop(stream.set_nodelay(true));
     let control = Arc::new(Control::new(id));
+    let socket = Socket::new(stream, Arc::clone(&control));
+    match tls {
+        None => talk(socket, service, control).await,
+        Some(config) => {
+            // An error is that of a client that does not trust the certificate, or speaks no such version.
+            if let Ok(stream) = TlsAcceptor::from(config).accept(socket).await {
+                talk(stream, service, control).await;
+            }
+        }
+    }
+}
+
+async fn talk(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    service: Arc<Service>,
+    control: Arc<Control>,
+) {
     let handler = service_fn(|request| {
         let (service, control) = (Arc::clone(&service), Arc::clone(&control));
         async move { service.handle(request, control).await }
     });
-    let io = TokioIo::new(Socket::new(stream, Arc::clone(&control)));
+    let io = TokioIo::new(stream);
     let mut connection = http1::Builder::new().serve_connection(io, handler);
     tokio::select! {
         // Errors are those of clients that went away.

@@ -8,17 +8,17 @@ use testkit::Server;
 use crate::client::{BUCKET, put, refusal, start};
 use crate::identities::{s3_as, session, sts};
 
-/// Status and code of a listing with these credentials; none, if it succeeds.
-async fn listing(server: &Server, credentials: Credentials) -> Option<(u16, String)> {
+/// Status and code of a listing with these credentials, if it is refused.
+async fn listing(server: &Server, credentials: Credentials) -> Result<(), (u16, String)> {
     let listed = s3_as(server, credentials).list_objects_v2().bucket(BUCKET);
     match listed.send().await {
-        Ok(_) => None,
-        failed => Some(refusal(failed)),
+        Ok(_) => Ok(()),
+        failed => Err(refusal(failed)),
     }
 }
 
-fn refused(status: u16, code: &str) -> Option<(u16, String)> {
-    Some((status, code.to_owned()))
+fn refused(status: u16, code: &str) -> (u16, String) {
+    (status, code.to_owned())
 }
 
 fn with_token(credentials: &Credentials, token: Option<&str>) -> Credentials {
@@ -39,13 +39,13 @@ async fn a_temporary_key_needs_its_own_token() {
     let without = with_token(&temporary, None);
     assert_eq!(
         listing(&server, without).await,
-        refused(403, "InvalidAccessKeyId")
+        Err(refused(403, "InvalidAccessKeyId"))
     );
     let swapped = with_token(&temporary, other.session_token());
-    assert_eq!(listing(&server, swapped).await, refused(400, "InvalidToken"));
+    assert_eq!(listing(&server, swapped).await, Err(refused(400, "InvalidToken")));
     let fixed = Credentials::new(server.access_key(), server.secret_key(), None, None, "test");
     let fixed = with_token(&fixed, temporary.session_token());
-    assert_eq!(listing(&server, fixed).await, refused(400, "InvalidToken"));
+    assert_eq!(listing(&server, fixed).await, Err(refused(400, "InvalidToken")));
     let secret = Credentials::new(
         temporary.access_key_id(),
         "wrong",
@@ -55,7 +55,7 @@ async fn a_temporary_key_needs_its_own_token() {
     );
     assert_eq!(
         listing(&server, secret).await,
-        refused(403, "SignatureDoesNotMatch")
+        Err(refused(403, "SignatureDoesNotMatch"))
     );
 }
 
@@ -63,13 +63,13 @@ async fn a_temporary_key_needs_its_own_token() {
 async fn sessions_end_when_the_test_says_so() {
     let (server, client) = start(Server::builder()).await;
     let first = session(&server).await;
-    assert_eq!(listing(&server, first.clone()).await, None);
+    assert_eq!(listing(&server, first.clone()).await, Ok(()));
     server.expire_sessions();
-    assert_eq!(listing(&server, first).await, refused(400, "ExpiredToken"));
+    assert_eq!(listing(&server, first).await, Err(refused(400, "ExpiredToken")));
     let second = session(&server).await;
-    assert_eq!(listing(&server, second.clone()).await, None);
+    assert_eq!(listing(&server, second.clone()).await, Ok(()));
     server.revoke_sessions();
-    assert_eq!(listing(&server, second).await, refused(403, "AccessDenied"));
+    assert_eq!(listing(&server, second).await, Err(refused(403, "AccessDenied")));
     put(&client, "static keys go on", "v").await;
 }
 
@@ -77,9 +77,12 @@ async fn sessions_end_when_the_test_says_so() {
 async fn sessions_end_earlier_than_they_say() {
     let (server, _) = start(Server::builder().session_requests(2)).await;
     let temporary = session(&server).await;
-    assert_eq!(listing(&server, temporary.clone()).await, None);
-    assert_eq!(listing(&server, temporary.clone()).await, None);
-    assert_eq!(listing(&server, temporary).await, refused(400, "ExpiredToken"));
+    assert_eq!(listing(&server, temporary.clone()).await, Ok(()));
+    assert_eq!(listing(&server, temporary.clone()).await, Ok(()));
+    assert_eq!(
+        listing(&server, temporary).await,
+        Err(refused(400, "ExpiredToken"))
+    );
 
     let (server, _) = start(Server::builder().session_life(Duration::ZERO)).await;
     let answer = sts(&server)
@@ -92,7 +95,10 @@ async fn sessions_end_earlier_than_they_say() {
     let now = aws_sdk_s3::primitives::DateTime::from(std::time::SystemTime::now()).secs();
     assert!((said - now).abs() > 600, "said {said}, now {now}");
     let temporary = crate::identities::credentials(answer.credentials());
-    assert_eq!(listing(&server, temporary).await, refused(400, "ExpiredToken"));
+    assert_eq!(
+        listing(&server, temporary).await,
+        Err(refused(400, "ExpiredToken"))
+    );
 }
 
 #[tokio::test]
@@ -104,7 +110,7 @@ async fn a_session_may_be_said_to_end_early() {
     let now = aws_sdk_s3::primitives::DateTime::from(std::time::SystemTime::now()).secs();
     assert!(said <= now + 5, "said {said}, now {now}");
     let temporary = crate::identities::credentials(answer.credentials());
-    assert_eq!(listing(&server, temporary).await, None);
+    assert_eq!(listing(&server, temporary).await, Ok(()));
 }
 
 #[tokio::test]
