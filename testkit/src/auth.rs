@@ -1,6 +1,7 @@
 //! Who may do what: signatures of known keys may do everything, unsigned requests what is public.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::{HeaderValue, StatusCode};
@@ -9,6 +10,7 @@ use s3s::auth::{S3Auth, SecretKey};
 use s3s::path::S3Path;
 use s3s::{S3Error, S3ErrorCode, S3Result};
 
+use crate::encryption::{ByDefault, EncryptionRules};
 use crate::errors;
 use crate::identity::Identity;
 use crate::operation::percent_decode;
@@ -38,9 +40,10 @@ pub(crate) enum Public {
 
 pub(crate) type PublicBuckets = HashMap<String, Public>;
 
-/// Refuses unsigned requests, except for public buckets.
+/// Refuses unsigned requests, except for public buckets, and writes without the encryption that is demanded.
 pub(crate) struct Access {
     pub(crate) public: PublicBuckets,
+    pub(crate) encryption: Arc<EncryptionRules>,
 }
 
 impl Access {
@@ -75,6 +78,13 @@ impl S3Access for Access {
         if cx.credentials().is_none() && !self.is_public(cx) {
             return Err(S3Error::with_message(S3ErrorCode::AccessDenied, "Access Denied"));
         }
-        Ok(())
+        let by_default = cx.extensions_mut().get::<ByDefault>().is_some();
+        match cx.s3_path() {
+            S3Path::Object { bucket, .. } => {
+                self.encryption
+                    .check(cx.s3_op().name(), bucket, cx.headers(), by_default)
+            }
+            S3Path::Root | S3Path::Bucket { .. } => Ok(()),
+        }
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::blob::Blob;
 use crate::checksums::{self, Algorithm, Checksum, Kind};
 use crate::errors;
-use crate::object::{Attributes, Millis, PartOfObject};
+use crate::object::{Attributes, Encryption, Millis, PartOfObject};
 
 /// An open upload as tests see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct UploadInfo {
     pub upload_id: String,
     /// Number and size of the stored parts.
     pub parts: Vec<(u16, u64)>,
+    /// What `CreateMultipartUpload` asked for.
+    pub encryption: Encryption,
 }
 
 /// An open upload.

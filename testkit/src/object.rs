@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::blob::Blob;
 use crate::checksums::Checksum;
+pub(crate) use crate::encryption::Encryption;
 
 /// An object as tests see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,20 +34,6 @@ pub struct ObjectInfo {
     pub checksum: Option<(&'static str, String)>,
     /// What the writer asked for.
     pub encryption: Encryption,
-}
-
-/// Server-side encryption as it was asked for. Nothing is encrypted; it is kept and echoed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Encryption {
-    /// `AES256`, `aws:kms` or `aws:kms:dsse`.
-    pub algorithm: Option<String>,
-    /// KMS key id or ARN.
-    pub kms_key_id: Option<String>,
-    /// Base64 of the JSON encryption context, as sent.
-    pub kms_context: Option<String>,
-    /// `x-amz-server-side-encryption-bucket-key-enabled`.
-    pub bucket_key_enabled: Option<bool>,
 }
 
 /// Headers that are kept with an object.

@@ -1,6 +1,7 @@
 //! The server: started with a builder, stopped when dropped.
 
 mod builder;
+mod encryption;
 mod identity;
 mod listener;
 
@@ -20,6 +21,7 @@ use crate::auth::{Access, Keys};
 use crate::bucket_names::BucketNames;
 use crate::clock::Clock;
 use crate::director::Director;
+use crate::encryption::EncryptionRules;
 use crate::faults::Faults;
 use crate::identity::Identity;
 use crate::request_log::RequestLog;
@@ -68,6 +70,7 @@ struct Options {
     folder: Option<PathBuf>,
     director: Option<Arc<dyn Director>>,
     identity: IdentityOptions,
+    encryption: EncryptionRules,
     tls: Option<TlsVersions>,
 }
 
@@ -94,6 +97,7 @@ impl Server {
                     wrong_region,
                     public,
                 },
+            encryption,
             tls,
         } = options;
         let region = settings.region.clone();
@@ -110,7 +114,11 @@ impl Server {
         let mut s3 = S3ServiceBuilder::new(Backend { store: store.clone() });
         s3.set_auth(Keys(identity.clone()));
         s3.set_validation(BucketNames);
-        s3.set_access(Access { public });
+        let encryption = Arc::new(encryption);
+        s3.set_access(Access {
+            public,
+            encryption: Arc::clone(&encryption),
+        });
         s3.set_route(Sts {
             identity: identity.clone(),
             roles,
@@ -123,6 +131,7 @@ impl Server {
             store: store.clone(),
             identity: identity.clone(),
             wrong_region,
+            encryption,
             faults: faults.clone(),
             log: log.clone(),
             next_request: AtomicU64::new(1),

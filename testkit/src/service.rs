@@ -13,6 +13,7 @@ use crate::bodies::{Damage, RequestBody, ResponseBody};
 use crate::clock::http_date;
 use crate::connection::Control;
 use crate::director::{Arrival, Director};
+use crate::encryption::EncryptionRules;
 use crate::error_xml::{self, ErrorDocument};
 use crate::faults::{Action, Decision, Faults, Kill, Overlook};
 use crate::identity::Identity;
@@ -29,6 +30,7 @@ pub(crate) struct Service {
     pub(crate) store: Store,
     pub(crate) identity: Identity,
     pub(crate) wrong_region: WrongRegion,
+    pub(crate) encryption: Arc<EncryptionRules>,
     pub(crate) faults: Faults,
     pub(crate) log: RequestLog,
     pub(crate) next_request: AtomicU64,
@@ -239,6 +241,7 @@ impl Service {
             Some(form) => s3s::Body::from(form.body()),
             None => s3s::Body::http_body(body),
         };
+        self.encryption.apply_default(&exchange.operation, &mut parts);
         parts.extensions.insert(RequestId(exchange.id.clone()));
         let mut response = self.s3.call(Request::from_parts(parts, body)).await?;
         self.name_region(&mut response, &exchange.operation);

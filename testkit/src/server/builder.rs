@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use super::identity::IdentityOptions;
 use super::{Options, Server};
 use crate::director::Director;
+use crate::encryption::EncryptionRules;
 use crate::store::{EtagKind, Settings};
 use crate::tls::TlsVersions;
 use crate::{ACCESS_KEY, REGION, SECRET_KEY};
@@ -25,6 +26,7 @@ pub struct ServerBuilder {
     pub(super) settings: Settings,
     director: Option<Arc<dyn Director>>,
     pub(super) identity: IdentityOptions,
+    pub(super) encryption: EncryptionRules,
     tls: Option<TlsVersions>,
 }
 
@@ -47,6 +49,7 @@ impl ServerBuilder {
             },
             director: None,
             identity: IdentityOptions::default(),
+            encryption: EncryptionRules::default(),
             tls: None,
         }
     }
@@ -172,6 +175,7 @@ impl ServerBuilder {
             settings,
             director,
             identity,
+            encryption,
             tls,
         } = self;
         if keys.is_empty() {
@@ -185,6 +189,7 @@ impl ServerBuilder {
             folder,
             director,
             identity,
+            encryption,
             tls,
         };
         Server::launch(options, on)

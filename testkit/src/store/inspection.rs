@@ -134,6 +134,7 @@ impl Store {
                 .iter()
                 .map(|(number, part)| (*number, part.blob.len()))
                 .collect(),
+            encryption: upload.attributes.encryption.clone(),
         };
         bucket.uploads.iter().map(info).collect()
     }

@@ -5,6 +5,7 @@ mod checksums;
 mod client;
 mod conditions;
 mod copies;
+mod encryption;
 mod fault_effects;
 mod fault_rules;
 mod fault_wire;
