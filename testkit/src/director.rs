@@ -12,7 +12,7 @@ use crate::operation::Operation;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Arrival {
-    /// Name of the operation as in the API of S3, such as `UploadPart`; `Unknown` for any other.
+    /// Name of the operation as in the API of S3 or STS, such as `UploadPart`; `Unknown` for any other.
     pub operation: &'static str,
     /// Key, decoded.
     pub key: Option<String>,

@@ -41,7 +41,8 @@ impl ErrorDocument<'_> {
         let [code, message, resource] = [code, message, resource].map(|text| escape(text));
         format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message>\
-             {details}<Resource>{resource}</Resource><RequestId>{request_id}</RequestId><HostId>testkit</HostId></Error>"
+             {details}<Resource>{resource}</Resource><RequestId>{request_id}</RequestId>\
+             <HostId>testkit</HostId></Error>"
         )
         .into()
     }

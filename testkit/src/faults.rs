@@ -42,7 +42,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// Hits one operation, named as in the API of S3, such as `UploadPart`. The action is a reset unless set.
+    /// Hits one operation, named as in the API of S3 or STS, such as `UploadPart`. The action is a reset unless set.
     ///
     /// # Panics
     /// If the server knows no such operation: the fault would silently hit nothing.

@@ -198,13 +198,12 @@ impl Identity {
     /// Whether a request may be signed with this key and token, which counts as a use of the session. A key that
     /// is not known is left to the check of its signature.
     pub(crate) fn admit(&self, access_key: &str, token: Option<&str>) -> Result<(), Refused> {
+        if self.shared.keys.contains_key(access_key) {
+            return token.map_or(Ok(()), |_| Err(Refused::TokenWrong));
+        }
         let mut sessions = self.shared.sessions.lock();
         let Some(session) = sessions.iter_mut().find(|s| s.info.access_key == access_key) else {
-            let is_static = self.shared.keys.contains_key(access_key);
-            return match token {
-                Some(_) if is_static => Err(Refused::TokenWrong),
-                _ => Ok(()),
-            };
+            return Ok(());
         };
         match token {
             None => return Err(Refused::TokenMissing),

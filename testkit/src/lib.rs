@@ -14,6 +14,9 @@
 //! # Ok::<_, std::io::Error>(())
 //! ```
 //!
+//! Beside S3 it is an STS with [roles](Role) and sessions, an [instance metadata service](InstanceMetadata), and a
+//! certificate authority of its own for TLS.
+//!
 //! Buckets are addressed in the path. Versions, access control lists, tags, policies and SSE-C are not there:
 //! what asks for them is answered 501.
 

@@ -1,12 +1,15 @@
 //! The server as a process of its own: its cost does not count for the process that measures itself, and
 //! clients in any language reach it.
 
+mod serve_identity;
+
 use std::io::{BufRead as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use testkit::{EtagKind, Rules, Server};
+use serve_identity::IdentityFlags;
+use testkit::{EtagKind, InstanceMetadata, Rules, Server};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -22,8 +25,9 @@ struct Cli {
 enum Command {
     /// Serve until a signal, on 127.0.0.1.
     ///
-    /// Says on standard output where it listens, and then `fault ACTION OPERATION KEY` for each request that a
-    /// fault hits. At `kill` and `apply-then-kill`, that line is the moment to kill the client.
+    /// Says on standard output where it listens, with `--instance-metadata` in a second line where that does, and
+    /// then `fault ACTION OPERATION KEY` for each request that a fault hits. At `kill` and `apply-then-kill`, that
+    /// line is the moment to kill the client.
     #[command(after_help = RULES_HELP)]
     Serve(Serve),
 }
@@ -42,7 +46,7 @@ struct Serve {
     /// Secret of the access key.
     #[arg(long, default_value = testkit::SECRET_KEY)]
     secret_key: String,
-    /// Region of all buckets.
+    /// Region of the endpoint and of all buckets without one of their own.
     #[arg(long, default_value = testkit::REGION)]
     region: String,
     /// Keep everything in this folder instead of in memory.
@@ -73,6 +77,8 @@ struct Serve {
     /// Exit when standard input ends, so that a parent that is killed leaves no server behind.
     #[arg(long)]
     exit_with_stdin: bool,
+    #[command(flatten)]
+    identity: IdentityFlags,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -120,6 +126,7 @@ fn serve(options: Serve) -> std::io::Result<()> {
     if let Some(folder) = options.folder {
         builder = builder.folder(folder);
     }
+    builder = options.identity.apply(builder);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -132,15 +139,21 @@ fn serve(options: Serve) -> std::io::Result<()> {
                 server.store().put(bucket, &format!("preload/{number:08}"), "");
             }
         }
+        if let (Some(path), Some(pem)) = (&options.identity.ca_file, server.ca_certificate_pem()) {
+            write_whole(path, pem)?;
+        }
+        let metadata = options.identity.instance_metadata;
+        let metadata = metadata.then(|| InstanceMetadata::builder(&server).start());
+        let metadata = metadata.transpose()?;
         if let Some(path) = options.port_file {
-            // By renaming, so that whoever waits for the file never reads half a number.
-            let temporary = path.with_extension("tmp");
-            std::fs::write(&temporary, format!("{}\n", server.address().port()))?;
-            std::fs::rename(temporary, path)?;
+            write_whole(&path, &format!("{}\n", server.address().port()))?;
         }
         let mut hits = server.faults().hits();
         server.faults().add_all(&options.faults, options.seed);
         say(format_args!("listening on {}", server.endpoint()))?;
+        if let Some(metadata) = &metadata {
+            say(format_args!("instance metadata on {}", metadata.endpoint()))?;
+        }
         let mut lines = (options.commands || options.exit_with_stdin).then(lines_of_stdin);
         loop {
             tokio::select! {
@@ -163,6 +176,13 @@ fn serve(options: Serve) -> std::io::Result<()> {
         server.shutdown().await;
         Ok(())
     })
+}
+
+/// Writes a file by renaming, so that whoever waits for it never reads half of it.
+fn write_whole(path: &Path, content: &str) -> std::io::Result<()> {
+    let temporary = path.with_extension("tmp");
+    std::fs::write(&temporary, content)?;
+    std::fs::rename(temporary, path)
 }
 
 /// One line on standard output, at once.

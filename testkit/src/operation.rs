@@ -5,7 +5,7 @@ use http::{HeaderMap, Method, Uri};
 /// A request by what it asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Operation {
-    /// Name as in the API of S3, such as `UploadPart`.
+    /// Name as in the API of S3 or STS, such as `UploadPart`.
     pub(crate) name: &'static str,
     pub(crate) bucket: Option<String>,
     pub(crate) key: Option<String>,

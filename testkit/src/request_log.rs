@@ -17,7 +17,7 @@ const CAPACITY: usize = 1 << 16;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RecordedRequest {
-    /// Name of the operation as in the API of S3, such as `UploadPart`; `Unknown` for any other.
+    /// Name of the operation as in the API of S3 or STS, such as `UploadPart`; `Unknown` for any other.
     pub operation: &'static str,
     /// HTTP method.
     pub method: Method,

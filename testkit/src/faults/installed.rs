@@ -264,7 +264,7 @@ impl FaultHandle {
 pub struct Hit {
     /// What happens to it.
     pub action: Action,
-    /// Name of the operation as in the API of S3.
+    /// Name of the operation as in the API of S3 or STS.
     pub operation: &'static str,
     /// Key, decoded.
     pub key: Option<String>,

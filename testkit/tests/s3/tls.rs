@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
-use aws_sdk_s3::config::{Credentials, Region};
+use aws_sdk_s3::config::{Credentials, Region, SharedHttpClient};
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use rustls::pki_types::pem::PemObject as _;
@@ -15,13 +15,17 @@ use tokio_rustls::TlsConnector;
 
 use crate::client::{BUCKET, get, put};
 
-fn trusting(server: &Server, pem: &str) -> Client {
+/// What speaks HTTPS and trusts this authority alone.
+pub(crate) fn https(pem: &str) -> SharedHttpClient {
     let trust = TrustStore::empty().with_pem_certificate(pem);
     let context = TlsContext::builder().with_trust_store(trust).build().unwrap();
-    let http = aws_smithy_http_client::Builder::new()
+    aws_smithy_http_client::Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .tls_context(context)
-        .build_https();
+        .build_https()
+}
+
+fn trusting(server: &Server, pem: &str) -> Client {
     let config = aws_sdk_s3::Config::builder()
         .behavior_version_latest()
         .credentials_provider(Credentials::new(
@@ -34,7 +38,7 @@ fn trusting(server: &Server, pem: &str) -> Client {
         .region(Region::new(server.region().to_owned()))
         .endpoint_url(server.endpoint())
         .force_path_style(true)
-        .http_client(http)
+        .http_client(https(pem))
         .retry_config(RetryConfig::disabled());
     Client::from_conf(config.build())
 }
