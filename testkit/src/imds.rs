@@ -15,8 +15,8 @@ use crate::identity::Identity;
 use crate::server::Server;
 
 /// An instance metadata service of the second version on a loopback port of its own, which gives out
-/// credentials that a [`Server`] accepts; and beside it the credentials endpoint of containers. Dropping it, or
-/// the server, closes all connections.
+/// credentials that a [`Server`] accepts; and beside it the credentials endpoint of containers. Each request for
+/// credentials issues a session of its own. Dropping it, or the server, closes all connections.
 #[derive(Debug)]
 pub struct InstanceMetadata {
     address: SocketAddr,

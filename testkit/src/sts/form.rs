@@ -20,12 +20,12 @@ const MAX_FORM: usize = 64 << 10;
 const MIN_DURATION: u64 = 900;
 
 /// The parameters of a request.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Form {
     body: Bytes,
 }
 
-/// Whether a request is one to STS, in which `S3` has no such operation.
+/// Whether a request is one to STS: S3 has no operation like that.
 pub(super) fn is_form(method: &Method, uri: &Uri, headers: &HeaderMap) -> bool {
     let content_type = headers.get(header::CONTENT_TYPE);
     let content_type = content_type
@@ -41,18 +41,20 @@ impl Form {
         Self { body }
     }
 
-    /// Reads the body of a request to STS; none, if it is not one. A form that is cut short or too long is
-    /// refused with its signature.
+    /// Reads the body of a request to STS; none, if it is not one. A form that is too long is cut, and what is cut
+    /// does not match its signature.
     pub(crate) async fn of(request: &Parts, body: &mut Incoming) -> Option<Self> {
         if !is_form(&request.method, &request.uri, &request.headers) {
             return None;
         }
         let mut collected = BytesMut::new();
         while let Some(Ok(frame)) = body.frame().await {
-            if let Some(data) = frame.data_ref()
-                && collected.len() + data.len() <= MAX_FORM
-            {
+            if let Some(data) = frame.data_ref() {
                 collected.extend_from_slice(data);
+            }
+            if collected.len() > MAX_FORM {
+                collected.truncate(MAX_FORM);
+                break;
             }
         }
         Some(Self::new(collected.freeze()))
