@@ -24,6 +24,9 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use aws_sdk_s3::config::SharedHttpClient;
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_async::time::SystemTimeSource;
+use aws_smithy_types::retry::RetryConfig;
 use plugin_api::Result;
 
 use crate::connector;
@@ -193,6 +196,9 @@ impl<'a> Sources<'a> {
             .behavior_version(BehaviorVersion::latest())
             .region(region)
             .http_client(self.client.clone())
+            .time_source(SystemTimeSource::new())
+            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+            .retry_config(RetryConfig::standard())
             .use_fips(self.settings.endpoint.fips)
             .use_dual_stack(self.settings.endpoint.dual_stack);
         let endpoint = role

@@ -130,6 +130,10 @@ fn service_error(path: &Location, code: &str, service_message: &str, reply: &Rep
             "the service does not accept the credentials".to_owned(),
             "check 's3.access-key' and 's3.secret-key'".to_owned(),
         ),
+        (ErrorKind::InvalidConfig, code) if code.starts_with("KMS.") => (
+            with_service_message("the key of the encryption cannot be used", service_message),
+            "correct 's3.sse.kms.key-id', or enable the key".to_owned(),
+        ),
         (ErrorKind::InvalidConfig, _) => {
             let remedy = match reply.bucket_region.as_str() {
                 "" => "set 's3.region' to the region of the bucket, and check 's3.endpoint'".to_owned(),

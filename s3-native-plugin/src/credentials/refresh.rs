@@ -46,10 +46,12 @@ struct Kept {
     credentials: Option<Credentials>,
     /// When to renew them; never if they do not end.
     renew_at: Option<SystemTime>,
-    /// How often they were forgotten or replaced.
+    /// How often they were forgotten.
     generation: u64,
     /// Which delegation token was in use when they were asked for.
     token: u64,
+    /// When they were last forgotten on a suspicion.
+    suspected_at: Option<SystemTime>,
 }
 
 impl fmt::Debug for RefreshingProvider {
@@ -90,6 +92,25 @@ impl RefreshingProvider {
             kept.generation += 1;
             kept.credentials = None;
         }
+    }
+
+    /// Forgets the credentials of this generation, as [`forget`](Self::forget) does, on no more than a suspicion:
+    /// a refusal that does not say why. Whether the request has a chance with others now. What is refused for
+    /// another reason would have the provider asked again and again, so it is believed once a minute.
+    pub(crate) fn suspect(&self, generation: u64) -> bool {
+        const BELIEVED_EVERY: Duration = Duration::from_mins(1);
+        let now = (self.0.clock)();
+        let mut kept = self.0.kept();
+        if kept.generation != generation {
+            return true;
+        }
+        if kept.suspected_at.is_some_and(|last| now < last + BELIEVED_EVERY) {
+            return false;
+        }
+        kept.suspected_at = Some(now);
+        kept.generation += 1;
+        kept.credentials = None;
+        true
     }
 
     async fn credentials(&self) -> Result<Credentials, CredentialsError> {
@@ -155,7 +176,6 @@ impl Shared {
         let mut kept = self.kept();
         kept.renew_at = credentials.expiry().map(|expiry| renewal(now, expiry));
         kept.credentials = Some(credentials.clone());
-        kept.generation += 1;
         kept.token = token;
         Ok(credentials)
     }

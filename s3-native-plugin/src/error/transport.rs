@@ -72,7 +72,8 @@ pub(super) fn transport_error(error: &(dyn StdError + 'static)) -> Error {
         ));
     }
     let remedy = if cause.contains("certificate") {
-        "make the server's certificate trusted on this machine".to_owned()
+        "make the server's certificate trusted on this machine, or name its authority in 's3.tls.ca-bundle'"
+            .to_owned()
     } else if cause.contains("InvalidContentType") {
         "the server may not speak TLS: write 's3.endpoint' with http://".to_owned()
     } else {

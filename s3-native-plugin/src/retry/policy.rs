@@ -148,7 +148,8 @@ impl RetryPolicy {
                 .is_some_and(|deadline| now.checked_add(delay).is_none_or(|then| then >= deadline))
             {
                 Next::GiveUp(Reason::Deadline)
-            } else if !shared.tokens.take() {
+            // What is repaired, is repaired once for an operation, and a crowd finds out at the same time.
+            } else if action.is_transient() && !shared.tokens.take() {
                 Next::GiveUp(Reason::Tokens)
             } else {
                 Next::Again(delay)

@@ -182,7 +182,14 @@ impl RetryInterceptor {
                     self.regions.learn(&progress.bucket, &region);
                     true
                 }
-                _ => false,
+                // A HEAD with a session that is over gets a bare 400 as well.
+                _ => {
+                    response.is_some_and(|response| response.status().as_u16() == 400)
+                        && self
+                            .credentials
+                            .as_ref()
+                            .is_some_and(|credentials| credentials.suspect(progress.identities))
+                }
             },
             _ => false,
         }

@@ -157,3 +157,20 @@ fn a_short_session_is_not_renewed_in_its_first_half() {
         assert_eq!(renewal(at(0), at(life)), at(renewed), "{life}");
     }
 }
+
+#[tokio::test]
+async fn a_suspicion_is_believed_once_a_minute_and_helps_all_who_share_it() {
+    let (provider, _, refreshing) = refreshing();
+    assert_eq!(key(&refreshing).await, "1");
+    let generation = refreshing.generation();
+    assert!(refreshing.suspect(generation) && refreshing.suspect(generation));
+    assert_eq!(key(&refreshing).await, "2");
+    for second in 0..60 {
+        NOW.set(second);
+        assert!(!refreshing.suspect(refreshing.generation()));
+    }
+    NOW.set(60);
+    assert!(refreshing.suspect(refreshing.generation()));
+    assert_eq!(key(&refreshing).await, "3");
+    assert_eq!(provider.0.asked.load(Ordering::SeqCst), 3);
+}

@@ -111,6 +111,11 @@ pub const TABLE: &[Row] = &[
     code(400, "InvalidURI", ErrorKind::InvalidPath, Fail, WRONG),
     code(400, "InvalidBucketName", ErrorKind::InvalidPath, Fail, WRONG),
     code(400, "KeyTooLongError", ErrorKind::InvalidPath, Fail, WRONG),
+    // What is wrong with the key of the encryption.
+    code(400, "KMS.NotFoundException", ErrorKind::InvalidConfig, Fail, WRONG),
+    code(400, "KMS.DisabledException", ErrorKind::InvalidConfig, Fail, WRONG),
+    code(400, "KMS.KMSInvalidStateException", ErrorKind::InvalidConfig, Fail, WRONG),
+    code(400, "KMS.InvalidKeyUsageException", ErrorKind::InvalidConfig, Fail, WRONG),
     code(501, "NotImplemented", ErrorKind::Unsupported, Fail, WRONG),
     code(405, "MethodNotAllowed", ErrorKind::Unsupported, Fail, WRONG),
     // No usable reply.
@@ -146,7 +151,8 @@ pub const TABLE: &[Row] = &[
     status(307, ErrorKind::InvalidConfig, ChangeRegion, ELSEWHERE),
     status(308, ErrorKind::InvalidConfig, ChangeRegion, ELSEWHERE),
     status(400, ErrorKind::Other, ChangeRegion,
-        "a HEAD in the wrong region gets no more than this and the right one"),
+        "a HEAD in the wrong region gets no more than this and the right one, and one with a session that is over, \
+         whose credentials are refreshed, gets no more than this"),
     status(401, ErrorKind::Unauthenticated, Fail, RIGHTS),
     status(403, ErrorKind::PermissionDenied, CorrectClock,
         "a HEAD gets no more than this where the clock is wrong"),
