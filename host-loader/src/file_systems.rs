@@ -1,6 +1,7 @@
 //! [`FileSystems`]: from a path to the file system that serves it.
 
 mod builder;
+mod configured;
 mod instances;
 mod resolve;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use plugin_api::{Config, Error, ErrorKind, FileSystem, HostRef, Location, Result};
 
+use crate::configuration::Configuration;
 use crate::discovery::Searched;
 use crate::plugin::{Plugin, PluginReport};
 use instances::Instances;
@@ -45,7 +47,11 @@ pub struct FileSystems(Arc<Registry>);
 
 /// What the clones of a [`FileSystems`] share.
 struct Registry {
+    configuration: Configuration,
+    /// The same without origins, as plugins receive it.
     config: Config,
+    /// Whether an unknown key is an error.
+    is_strict: bool,
     /// What plugins are given as their host; `None` for one of its own for each.
     host: Option<HostRef>,
     plugins: Vec<Arc<Plugin>>,
@@ -91,7 +97,8 @@ impl FileSystems {
     /// # Errors
     /// [`ErrorKind::UnknownScheme`] lists the known schemes and every directory that was searched;
     /// [`ErrorKind::PluginLoad`] if the plugin cannot be loaded (remembered: later calls fail in the
-    /// same way) or if two plugins serve the scheme; whatever the plugin says to the configuration
+    /// same way) or if two plugins serve the scheme; [`ErrorKind::InvalidConfig`] for an unknown key where
+    /// `fs.strict-config` is true, which otherwise is a warning in the log; whatever the plugin says to the configuration
     /// (not remembered: the next call tries again); [`ErrorKind::Closed`] after
     /// [`shutdown`](Self::shutdown).
     pub async fn get(&self, path: &Location) -> Result<Arc<dyn FileSystem>> {
@@ -100,6 +107,7 @@ impl FileSystems {
         self.0
             .instances
             .get_or_create(path, || async {
+                self.review(plugin)?;
                 let factory = plugin.factory(self.0.host.as_ref(), &self.0.closed).await?;
                 let root = path.with_key("");
                 let instance = factory

@@ -33,6 +33,7 @@
 
 mod audit;
 pub mod blocking;
+pub mod configuration;
 mod discovery;
 mod elf_image;
 mod file_systems;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use futures::lock::Mutex;
-use plugin_api::{Error, ErrorKind, FileSystemFactory, HostRef, Manifest, Result};
+use plugin_api::{Error, ErrorKind, FileSystemFactory, HostRef, Manifest, Result, Schema};
 
 use crate::discovery::Candidate;
 use crate::telemetry::HostTelemetry;
@@ -40,6 +40,8 @@ pub(crate) struct Plugin {
     factory: OnceLock<Result<Factory>>,
     /// Held while the plugin is being loaded, also when nobody waits for it any more.
     loading: Arc<Mutex<()>>,
+    /// Whether the configuration has been reviewed for it.
+    reviewed: AtomicBool,
 }
 
 impl Plugin {
@@ -52,6 +54,7 @@ impl Plugin {
             refused: None,
             factory: OnceLock::from(Ok(factory)),
             loading: Arc::default(),
+            reviewed: AtomicBool::new(false),
         }
     }
 
@@ -64,6 +67,7 @@ impl Plugin {
             refused: candidate.error,
             factory: OnceLock::new(),
             loading: Arc::default(),
+            reviewed: AtomicBool::new(false),
         }
     }
 
@@ -77,6 +81,16 @@ impl Plugin {
             (None, Some(manifest)) => &manifest.schemes,
             _ => &[],
         }
+    }
+
+    /// The schema of its configuration, as far as its manifest could be read.
+    pub(crate) fn schema(&self) -> Schema {
+        self.manifest.as_ref().map(Manifest::schema).unwrap_or_default()
+    }
+
+    /// Whether this is the first time that the configuration is reviewed for it.
+    pub(crate) fn is_first_review(&self) -> bool {
+        !self.reviewed.swap(true, Ordering::AcqRel)
     }
 
     /// Whether a plugin that cannot be used was probably meant to serve this scheme, in lower case.

@@ -4,17 +4,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use plugin_api::{Config, Error, FileSystemFactory, HostRef, Manifest, Result};
+use plugin_api::{Config, Error, FileSystemFactory, HostRef, Manifest, Result, Schema};
 
 use super::instances::Instances;
 use super::{FileSystems, Registry, resolve};
+use crate::configuration::{DEFAULT_SCHEME, STRICT_CONFIG, Sources};
 use crate::discovery::{self, environment_dirs};
 use crate::local::LocalFileSystemFactory;
 use crate::plugin::Plugin;
 use crate::{loader, manifest_note};
-
-/// The configuration key of the scheme and authority of paths without a scheme.
-pub(super) const DEFAULT_SCHEME: &str = "fs.default-scheme";
 
 /// Prepares a [`FileSystems`].
 #[must_use = "a builder does nothing until build() is called"]
@@ -22,7 +20,7 @@ pub struct FileSystemsBuilder {
     plugin_dirs: Vec<PathBuf>,
     plugin_files: Vec<PathBuf>,
     search_environment: bool,
-    config: Config,
+    sources: Sources,
     factories: Vec<(Manifest, Arc<dyn FileSystemFactory>)>,
     host: Option<HostRef>,
 }
@@ -33,7 +31,7 @@ impl FileSystemsBuilder {
             plugin_dirs: Vec::new(),
             plugin_files: Vec::new(),
             search_environment: true,
-            config: Config::default(),
+            sources: Sources::default(),
             factories: Vec::new(),
             host: None,
         }
@@ -66,10 +64,35 @@ impl FileSystemsBuilder {
         self
     }
 
-    /// The configuration, which every plugin receives as a whole. The host's own key is
-    /// `fs.default-scheme`.
+    /// The configuration of the program, which wins over that of the file and of the environment. Every
+    /// plugin receives the merged configuration as a whole; the host's own keys are in
+    /// [`HOST_OPTIONS`](crate::configuration::HOST_OPTIONS).
     pub fn config(mut self, config: Config) -> Self {
-        self.config = config;
+        self.sources.program = config;
+        self
+    }
+
+    /// The configuration that a user gave on the command line, which wins over every other.
+    pub fn config_from_command_line(mut self, config: Config) -> Self {
+        self.sources.command_line = config;
+        self
+    }
+
+    /// Reads this configuration file: Flink's `config.yaml`, or the older `flink-conf.yaml`. It takes the
+    /// place of the one that the environment names.
+    pub fn config_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.sources.file = Some(path.into());
+        self
+    }
+
+    /// Whether the environment is read for configuration (not unless asked for): the file in
+    /// `FSPLUG_CONFIG`, or else `config.yaml` or `flink-conf.yaml` in `FLINK_CONF_DIR`; the lines in
+    /// `FLINK_PROPERTIES` and `FSPLUG_PROPERTIES`; and one variable for each key that a plugin or the host
+    /// knows, such as `FSPLUG_S3_REGION`. What comes later in this list wins.
+    ///
+    /// A process with elevated rights, such as a set-user-ID program, never reads it.
+    pub fn config_from_environment(mut self, read: bool) -> Self {
+        self.sources.environment = read;
         self
     }
 
@@ -94,18 +117,11 @@ impl FileSystemsBuilder {
     /// A broken plugin is no error here: see [`FileSystems::plugins`].
     ///
     /// # Errors
-    /// [`InvalidConfig`](plugin_api::ErrorKind::InvalidConfig) if `fs.default-scheme` is not `scheme://authority/`;
+    /// [`InvalidConfig`](plugin_api::ErrorKind::InvalidConfig) if a configuration file or variable cannot be
+    /// read, or for a value of the host's own keys that is not legal;
     /// [`PluginLoad`](plugin_api::ErrorKind::PluginLoad) for a [`plugin_file`](Self::plugin_file) that cannot be used, and for
     /// the manifest of a linked factory that does not fit this host.
     pub fn build(self) -> Result<FileSystems> {
-        let default_root = self
-            .config
-            .get(DEFAULT_SCHEME)
-            .map(str::trim)
-            .filter(|text| !text.is_empty())
-            .map(resolve::default_root)
-            .transpose()?
-            .flatten();
         let discovery = discovery::discover(&self.search_dirs()?);
         let mut plugins = Vec::new();
         for (manifest, factory) in self.factories {
@@ -130,6 +146,15 @@ impl FileSystemsBuilder {
                 .into_iter()
                 .map(|candidate| Arc::new(Plugin::found(candidate))),
         );
+        let schemas: Vec<Schema> = plugins.iter().map(|plugin| plugin.schema()).collect();
+        let configuration = self.sources.read(&schemas)?;
+        let config = configuration.config();
+        let default_root = config
+            .text(&DEFAULT_SCHEME)
+            .map(resolve::default_root)
+            .transpose()?
+            .flatten();
+        let is_strict = config.bool(&STRICT_CONFIG)?.unwrap_or_default();
         let mut routes: BTreeMap<String, Vec<Arc<Plugin>>> = BTreeMap::new();
         for plugin in &plugins {
             if let Some(error) = plugin.error() {
@@ -140,7 +165,9 @@ impl FileSystemsBuilder {
             }
         }
         Ok(FileSystems(Arc::new(Registry {
-            config: self.config,
+            configuration,
+            config,
+            is_strict,
             host: self.host,
             plugins,
             routes,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use plugin_api::{Error, ErrorKind, Location, Result};
 
-use super::builder::DEFAULT_SCHEME;
+use crate::configuration::DEFAULT_SCHEME;
 
 /// The location that `path` means; see [`FileSystems::resolve`](super::FileSystems::resolve).
 ///
@@ -45,15 +45,7 @@ pub(super) fn resolve(
 
 /// What `fs.default-scheme` says: the root of paths without a scheme, or `None` if they are local.
 pub(super) fn default_root(text: &str) -> Result<Option<Location>> {
-    let invalid = |why: &str| {
-        Error::new(
-            ErrorKind::InvalidConfig,
-            format!("'{DEFAULT_SCHEME}' is '{text}': {why}"),
-        )
-        .with_remedy(format!(
-            "set '{DEFAULT_SCHEME}' to scheme://authority/, for example s3://bucket/ or file:///"
-        ))
-    };
+    let invalid = |why: &str| DEFAULT_SCHEME.invalid(text, why);
     if let Some(rest) = strip_file_scheme(text) {
         return match rest {
             "" | "/" | "//" | "///" => Ok(None),
@@ -239,7 +231,7 @@ mod tests {
         ] {
             let error = default_root(text).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidConfig);
-            assert!(error.to_string().contains(text) && error.to_string().contains(DEFAULT_SCHEME));
+            assert!(error.to_string().contains(text) && error.to_string().contains(DEFAULT_SCHEME.key));
         }
     }
 

@@ -84,6 +84,21 @@ impl Schema {
         &self.scope_prefix
     }
 
+    /// What an authority is called, by the scope prefix: `bucket` for `s3.bucket.`.
+    pub fn scope_noun(&self) -> &str {
+        let segments = self.scope_prefix.trim_end_matches('.');
+        segments.rsplit('.').next().unwrap_or_default()
+    }
+
+    /// A key without the longest owned prefix that it begins with.
+    pub fn without_prefix<'a>(&self, key: &'a str) -> &'a str {
+        let rests = self
+            .owned_prefixes
+            .iter()
+            .filter_map(|prefix| key.strip_prefix(prefix));
+        rests.min_by_key(|rest| rest.len()).unwrap_or(key)
+    }
+
     /// Whether nobody else reads a key: an owned one that no option knows is a mistake.
     pub fn owns(&self, key: &str) -> bool {
         self.owned_prefixes.iter().any(|prefix| key.starts_with(prefix))
@@ -334,5 +349,9 @@ mod tests {
         assert_eq!(known("s3.context."), None);
         assert_eq!(known("s3.region.x"), None);
         assert!(schema.owns("s3.typo") && !schema.owns("fs.s3a.typo"));
+        assert_eq!(schema.scope_noun(), "bucket");
+        let all = Schema::of(&[], &["fs.", "fs.s3a."], "");
+        assert_eq!(all.without_prefix("fs.s3a.region"), "region");
+        assert_eq!(all.without_prefix("s3.region"), "s3.region");
     }
 }

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod config;
 mod recoverable;
 mod uploads;
 
@@ -7,10 +8,12 @@ use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use host_loader::FileSystemsBuilder;
 use host_loader::plugin_api::Config;
 
 use crate::exit_status::ExitStatus;
 
+pub(crate) use config::{ConfigCommand, ExplainArguments, KeysArguments};
 pub(crate) use recoverable::{RecoverableArguments, RecoverableCommand};
 pub(crate) use uploads::{UploadsCommand, UploadsGcArguments, UploadsLsArguments};
 
@@ -29,6 +32,14 @@ pub(crate) struct Cli {
     /// beside or above the directory of this program. Never the working directory.
     #[arg(long, global = true, value_name = "DIR", help_heading = GLOBAL)]
     pub(crate) plugins: Vec<PathBuf>,
+
+    /// Read this configuration file: Flink's config.yaml or flink-conf.yaml
+    ///
+    /// Without it: the file in `FSPLUG_CONFIG`, or else the one in the directory `FLINK_CONF_DIR`. Over the
+    /// file the environment wins (`FLINK_PROPERTIES`, `FSPLUG_PROPERTIES`, and a variable such as
+    /// `FSPLUG_S3_REGION` for each key), and over that -D.
+    #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL)]
+    pub(crate) config: Option<PathBuf>,
 
     /// Set a configuration value, such as s3.region=eu-west-1 (may be repeated)
     ///
@@ -67,9 +78,16 @@ impl Cli {
         cli
     }
 
-    /// The configuration of the command line; the last value of a key counts.
-    pub(crate) fn config(&self) -> Config {
-        Config::from_pairs(self.define.iter().filter_map(|pair| split_pair(pair)))
+    /// The builder with all sources of configuration; of -D the last value of a key counts.
+    pub(crate) fn configure(&self, builder: FileSystemsBuilder) -> FileSystemsBuilder {
+        let pairs = self.define.iter().filter_map(|pair| split_pair(pair));
+        let builder = builder
+            .config_from_environment(true)
+            .config_from_command_line(Config::from_pairs(pairs));
+        match &self.config {
+            Some(file) => builder.config_file(file),
+            None => builder,
+        }
     }
 }
 
@@ -116,6 +134,12 @@ pub(crate) enum Command {
         /// What to do.
         #[command(subcommand)]
         command: RecoverableCommand,
+    },
+    /// Look at the configuration, and at the keys that there are
+    Config {
+        /// What to do.
+        #[command(subcommand)]
+        command: ConfigCommand,
     },
     /// Look at the plugins
     Plugins {

@@ -63,12 +63,13 @@ pub(crate) async fn run(
         return list(&mut session.output, &chosen);
     };
     let root = session.resolve(uri)?;
-    let plugins = Plugins {
-        config: cli.config(),
+    let mut plugins = Plugins {
+        config: Config::default(),
         directories: cli.plugins.clone(),
         library: arguments.plugin.clone(),
     };
-    let file_systems = plugins.find()?;
+    let file_systems = plugins.find(cli.configure(FileSystems::builder()))?;
+    plugins.config = file_systems.configuration().config();
     let target = Target::new(&root, connect(&file_systems, plugins, &root)).await;
     let target = Arc::new(target.map_err(|error| error.with_path(uri))?);
     let plugin = plugin_info(&file_systems, &root)?;
@@ -106,8 +107,7 @@ struct Plugins {
 }
 
 impl Plugins {
-    fn find(&self) -> Result<FileSystems, Error> {
-        let builder = FileSystems::builder().config(self.config.clone());
+    fn find(&self, builder: FileSystemsBuilder) -> Result<FileSystems, Error> {
         let builder = match &self.library {
             Some(library) => builder.search_environment(false).plugin_file(library),
             None => self
@@ -128,7 +128,8 @@ fn connect(first: &FileSystems, plugins: Plugins, root: &Location) -> Connect {
         let first = first.lock().ok().and_then(|mut first| first.take());
         let (plugins, root) = (plugins.clone(), root.clone());
         Box::pin(async move {
-            let file_systems = first.map_or_else(|| plugins.find(), Ok)?;
+            let again = || plugins.find(FileSystems::builder().config(plugins.config.clone()));
+            let file_systems = first.map_or_else(again, Ok)?;
             file_systems.get(&root).await
         })
     })

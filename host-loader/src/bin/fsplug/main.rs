@@ -33,6 +33,7 @@
 mod age;
 mod cat;
 mod cli;
+mod config;
 mod conformance;
 mod console;
 mod cp;
@@ -48,6 +49,7 @@ mod remedy;
 mod rm;
 mod session;
 mod stat;
+mod table;
 mod timestamp;
 mod uploads;
 
@@ -78,6 +80,7 @@ async fn run(session: &mut Session, cli: &Cli) -> Result<(), Failure> {
         Command::Mkdir(arguments) => mkdir::run(session, arguments).await,
         Command::Uploads { command } => uploads::run(session, command).await,
         Command::Recoverable { command } => recoverable::run(session, command).await,
+        Command::Config { command } => config::run(session, command),
         Command::Plugins { command } => plugins::run(session, *command),
         Command::Conformance {
             command: ConformanceCommand::Run(arguments),

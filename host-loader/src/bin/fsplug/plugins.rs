@@ -8,6 +8,7 @@ use crate::cli::PluginsCommand;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::session::Session;
+use crate::table;
 
 /// The JSON form of a plugin. Every member is always there; what is not known is `null`.
 #[derive(Serialize)]
@@ -105,16 +106,8 @@ fn print_table(output: &mut Output, reports: &[PluginReport]) -> Result<(), Fail
     };
     let head = ["NAME", "VERSION", "SCHEMES", "STATE", "PATH"].map(str::to_owned);
     let rows: Vec<[String; 5]> = std::iter::once(head).chain(reports.iter().map(row)).collect();
-    let width = |column: usize| {
-        let cells = rows.iter().map(|row| row[column].chars().count());
-        cells.max().unwrap_or(0)
-    };
-    let widths = [0, 1, 2, 3].map(width);
-    for (index, [name, version, schemes, state, path]) in rows.iter().enumerate() {
-        let [a, b, c, d] = widths;
-        output.line(&format!(
-            "{name:a$}  {version:b$}  {schemes:c$}  {state:d$}  {path}"
-        ))?;
+    for (index, line) in table::aligned(&rows).iter().enumerate() {
+        output.line(line)?;
         let error = index
             .checked_sub(1)
             .and_then(|index| reports[index].error.as_ref());

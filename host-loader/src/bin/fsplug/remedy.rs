@@ -20,7 +20,7 @@ fn usual(kind: ErrorKind) -> &'static str {
         ErrorKind::Unauthenticated => "set valid credentials",
         ErrorKind::InvalidPath => "write the path as scheme://authority/key, or as a local path",
         ErrorKind::InvalidInput => "correct the arguments; see `fsplug help`",
-        ErrorKind::InvalidConfig => "correct the value given with -D",
+        ErrorKind::InvalidConfig => "correct the value; `fsplug config explain` shows where it stands",
         ErrorKind::Unsupported => "use another command, or another version of the plugin",
         ErrorKind::NotADirectory => "name a directory",
         ErrorKind::IsADirectory => "name a file",

@@ -33,14 +33,14 @@ impl Session {
     /// Sets up logging and the registry. A failure comes with the console to print it on.
     pub(crate) fn start(cli: &Cli) -> Result<Self, (Failure, Console)> {
         let console = Console::new(cli.quiet, cli.verbose);
-        // What is wrong with a plugin is in the list itself.
-        let lists_plugins = matches!(cli.command, Command::Plugins { .. });
-        console.install_log(!lists_plugins);
+        // What is wrong with a plugin or with the configuration is in the answer itself.
+        let tells_what_is_wrong = matches!(cli.command, Command::Plugins { .. } | Command::Config { .. });
+        console.install_log(!tells_what_is_wrong);
         let output = match Output::stdout(cli.json) {
             Ok(output) => output,
             Err(error) => return Err((Failure::of_stdout(error), console)),
         };
-        let mut builder = FileSystems::builder().config(cli.config());
+        let mut builder = cli.configure(FileSystems::builder());
         for directory in &cli.plugins {
             builder = builder.plugin_dir(directory);
         }
