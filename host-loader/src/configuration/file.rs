@@ -134,22 +134,20 @@ fn syntax(line: usize, message: String, origin: &dyn Fn(usize) -> Origin) -> Fin
     Finding::new(FindingKind::Syntax, source, at, message)
 }
 
-/// The text is neither YAML nor lines of pairs; whichever reading came further says why.
+/// The text is neither YAML nor lines of pairs. A YAML parser notices a line without a colon one line later,
+/// and calls it something else.
 fn refusal(of_yaml: &Malformed, of_line: &Malformed, origin: &dyn Fn(usize) -> Origin) -> Error {
-    let malformed = if of_line.line > of_yaml.line {
-        of_line
-    } else {
-        of_yaml
-    };
+    let is_plain = of_line.why == property_lines::NO_PAIR && of_line.line + 1 >= of_yaml.line;
+    let malformed = if is_plain { of_line } else { of_yaml };
     Error::new(
         ErrorKind::InvalidConfig,
-        format!(
-            "the configuration cannot be read at this line: {}",
-            malformed.why
-        ),
+        format!("the configuration cannot be read here: {}", malformed.why),
     )
     .with_path(origin(malformed.line))
-    .with_remedy("write key: value on a line of its own, with two spaces more for each level, and quote values with special characters")
+    .with_remedy(
+        "write each key: value on a line of its own, indent what belongs together alike, and quote values with \
+         special characters",
+    )
 }
 
 #[cfg(test)]

@@ -44,7 +44,9 @@ pub(super) fn read(text: &str) -> Result<Vec<Pair>, Malformed> {
                 Some((why, _)) => why.to_owned(),
                 None => error.info().to_owned(),
             };
-            Malformed::new(error.marker().line(), why)
+            // What is missing at the end of the text is missed behind it.
+            let line = error.marker().line().min(text.lines().count().max(1));
+            Malformed::new(line, why)
         })?;
         reader.event(event, span.start.line())?;
     }
@@ -304,7 +306,7 @@ mod tests {
             let secret = "canary";
             if let Err(malformed) = read(&format!("{text}{secret}")) {
                 prop_assert!(!malformed.why.contains(secret));
-                prop_assert!(malformed.line <= text.lines().count() + 1);
+                prop_assert!((1..=text.split('\n').count()).contains(&malformed.line));
             }
         }
 

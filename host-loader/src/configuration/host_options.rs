@@ -10,6 +10,7 @@ pub const DEFAULT_SCHEME: ConfigOption = ConfigOption::new("fs.default-scheme", 
 /// Whether a key that nobody knows is an error.
 pub const STRICT_CONFIG: ConfigOption = ConfigOption::new("fs.strict-config", ValueType::Bool)
     .default("false")
+    .range("true or false")
     .describe(
         "Refuse to use a plugin if a key that only this plugin would read is none that it knows. \
          Otherwise such a key is a warning.",

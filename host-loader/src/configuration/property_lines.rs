@@ -2,6 +2,9 @@
 
 use super::flink_yaml::{self, Malformed, Pair};
 
+/// Why most lines are refused that are.
+pub(super) const NO_PAIR: &str = "this is not of the form key: value";
+
 /// What was read of a text that is no YAML.
 pub(super) struct Lines {
     pub(super) pairs: Vec<Pair>,
@@ -22,8 +25,7 @@ pub(super) fn read(text: &str) -> Result<Lines, Malformed> {
         if line.is_empty() || line.starts_with('#') || line == "---" {
             continue;
         }
-        let (key, value) =
-            split(line).ok_or_else(|| Malformed::new(number, "this is not of the form key: value"))?;
+        let (key, value) = split(line).ok_or_else(|| Malformed::new(number, NO_PAIR))?;
         let indented_by = whole.len() - whole.trim_start().len();
         if *indentation.get_or_insert(indented_by) != indented_by {
             return Err(Malformed::new(

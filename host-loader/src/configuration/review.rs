@@ -54,7 +54,7 @@ fn no_effect(option: &OptionInfo, key: &str, value: &str, origin: &Origin) -> Op
     if option.no_effect.is_empty() || is_default {
         return None;
     }
-    let message = format!("'{key}' has no effect here: {}", option.no_effect);
+    let message = format!("'{key}' has no effect: {}", option.no_effect);
     Some(Finding::new(FindingKind::NoEffect, key, origin.clone(), message))
 }
 
@@ -63,7 +63,7 @@ fn unknown(key: &str, origin: &Origin, schema: &Schema) -> Finding {
         Some(rest) if !schema.scope_prefix().is_empty() => unknown_in_scope(rest, schema),
         _ => (
             format!("unknown key '{key}'"),
-            similar(key, schema).map(str::to_owned),
+            scoped_elsewhere(key, schema).or_else(|| similar(key, schema).map(str::to_owned)),
         ),
     };
     let finding = |message| Finding::new(FindingKind::UnknownKey, key, origin.clone(), message);
@@ -73,6 +73,16 @@ fn unknown(key: &str, origin: &Origin, schema: &Schema) -> Finding {
             "{problem}; remove it, or correct it: `fsplug config keys` lists the known ones"
         )),
     }
+}
+
+/// The key for one authority that another product spells with another prefix, as Hadoop does with
+/// `fs.s3a.bucket.<bucket>.access.key`.
+fn scoped_elsewhere(key: &str, schema: &Schema) -> Option<String> {
+    let rest = schema.without_prefix(key);
+    let rest = rest.strip_prefix(schema.scope_noun())?.strip_prefix('.')?;
+    let native = format!("{}{rest}", schema.scope_prefix());
+    schema.scoped(&native)?;
+    Some(native)
 }
 
 /// The name of an option that a key is like: the same behind another prefix, or a slip away.
@@ -135,6 +145,10 @@ fn unknown_in_scope(rest: &str, schema: &Schema) -> (String, Option<String>) {
 
 /// Where several spellings of an option are set to different things: one finding for each scope and sub-key.
 fn contradictions(configuration: &Configuration, schema: &Schema, option: &OptionInfo) -> Vec<Finding> {
+    // What does nothing contradicts nothing.
+    if !option.no_effect.is_empty() {
+        return Vec::new();
+    }
     // Each setting with the place of its spelling in the order of preference.
     let mut set: Vec<(Setting<'_>, usize)> = Vec::new();
     for (key, value, origin) in configuration.set_values() {
@@ -218,6 +232,7 @@ mod tests {
             .scoped(&["sse.context"]),
         ConfigOption::new("s3.crt.enabled", ValueType::Bool)
             .default("false")
+            .aliases(&["s3.crt"])
             .no_effect("The transport is always hyper."),
     ];
 
@@ -258,6 +273,7 @@ mod tests {
             ("s3.bucket.region", "s3.bucket.<bucket>.region"),
             ("s3.bucket..region", "s3.bucket.<bucket>.region"),
             ("s3.bucket.b.connection.max", "s3.connection.max"),
+            ("fs.s3a.bucket.my.logs.access-key", "s3.bucket.my.logs.access-key"),
             ("s3.bucket.b", ""),
             ("s3.bucket.", ""),
         ] {
@@ -305,7 +321,7 @@ mod tests {
     #[test]
     fn a_key_without_effect_says_why() {
         let findings = found(&[("s3.crt.enabled", "true")]);
-        let message = "'s3.crt.enabled' has no effect here: The transport is always hyper.";
+        let message = "'s3.crt.enabled' has no effect: The transport is always hyper.";
         assert_eq!(
             findings,
             [(FindingKind::NoEffect, message.to_owned(), String::new())]
@@ -330,6 +346,7 @@ mod tests {
             &[("s3.region", "a"), ("s3.bucket.b.region", "b")],
             &[("s3.bucket.c.region", "a"), ("s3.bucket.b.region", "b")],
             &[("s3.context.a", "1"), ("s3.ctx.b", "2")],
+            &[("s3.crt.enabled", "false"), ("s3.crt", "FALSE")],
         ] {
             assert_eq!(found(same), [], "{same:?}");
         }

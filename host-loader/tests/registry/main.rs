@@ -2,6 +2,7 @@
 
 mod blocking_facade;
 mod broken_plugins;
+mod configuration;
 mod dependencies;
 mod discovery;
 mod fake_plugin;

@@ -72,9 +72,12 @@ pub(super) fn run(session: &mut Session, arguments: &ExplainArguments) -> Result
         for line in table::aligned(&rows) {
             output.line(&line)?;
         }
+        if !findings.is_empty() {
+            output.line("")?;
+        }
     }
     if !findings.is_empty() {
-        output.line("\nWorth a look:")?;
+        output.line("Worth a look:")?;
         for finding in findings {
             output.line(&format!("  {}", printable(&finding.to_string())))?;
         }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use host_loader::FileSystems;
 use host_loader::configuration::HOST_OPTIONS;
-use host_loader::plugin_api::{Error, ErrorKind, OptionInfo, Schema};
+use host_loader::plugin_api::{Error, ErrorKind, OptionInfo, Schema, ValueType};
 use serde::Serialize;
 
 use crate::cli::KeysArguments;
@@ -84,8 +84,10 @@ fn schemas(file_systems: &FileSystems, plugin: Option<&str>) -> Result<Vec<(Stri
 fn row(option: &OptionInfo) -> [String; 4] {
     let legal = match (option.no_effect.is_empty(), option.secret) {
         (false, _) => "has no effect",
-        (true, true) if option.range.is_empty() => "any; never shown",
-        (true, _) => &option.range,
+        (true, false) if !option.range.is_empty() => &option.range,
+        (true, false) if option.value_type == ValueType::Bool => "true or false",
+        (true, false) => "",
+        (true, true) => "never shown",
     };
     [
         option.key.clone(),
@@ -166,7 +168,7 @@ fn code(names: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use host_loader::plugin_api::{ConfigOption, ValueType};
+    use host_loader::plugin_api::ConfigOption;
 
     #[test]
     fn a_page_has_everything_that_is_known_about_a_key() {
