@@ -75,14 +75,24 @@ fn unknown(key: &str, origin: &Origin, schema: &Schema) -> Finding {
     }
 }
 
-/// The key for one authority that another product spells with another prefix, as Hadoop does with
-/// `fs.s3a.bucket.<bucket>.access.key`.
+/// The key for one authority that another product spells in its own way, as Hadoop does with
+/// `fs.s3a.bucket.<bucket>.endpoint.region`.
 fn scoped_elsewhere(key: &str, schema: &Schema) -> Option<String> {
     let rest = schema.without_prefix(key);
     let rest = rest.strip_prefix(schema.scope_noun())?.strip_prefix('.')?;
-    let native = format!("{}{rest}", schema.scope_prefix());
-    schema.scoped(&native)?;
-    Some(native)
+    let options = schema.options().iter();
+    options
+        .filter_map(|option| Some((option, option.scoped.first()?)))
+        .flat_map(|(option, native)| {
+            let names = option.names().map(|name| schema.without_prefix(name));
+            names
+                .chain(option.scoped.iter().map(String::as_str))
+                .map(move |name| (name, native))
+        })
+        .filter_map(|(name, native)| Some((rest.strip_suffix(name)?.strip_suffix('.')?, native)))
+        .filter(|(scope, _)| !scope.is_empty())
+        .min_by_key(|(scope, _)| scope.len())
+        .map(|(scope, native)| format!("{}{scope}.{native}", schema.scope_prefix()))
 }
 
 /// The name of an option that a key is like: the same behind another prefix, or a slip away.
@@ -274,6 +284,11 @@ mod tests {
             ("s3.bucket..region", "s3.bucket.<bucket>.region"),
             ("s3.bucket.b.connection.max", "s3.connection.max"),
             ("fs.s3a.bucket.my.logs.access-key", "s3.bucket.my.logs.access-key"),
+            (
+                "fs.s3a.bucket.my.logs.endpoint.region",
+                "s3.bucket.my.logs.region",
+            ),
+            ("fs.s3a.bucket.region", ""),
             ("s3.bucket.b", ""),
             ("s3.bucket.", ""),
         ] {
