@@ -179,13 +179,12 @@ fn explained(file: &Path) -> (BTreeMap<String, (String, String)>, Vec<Value>) {
     let mut options = BTreeMap::new();
     let mut findings = Vec::new();
     for record in records {
-        match record.get("finding") {
-            Some(finding) => findings.push(finding.clone()),
-            None => {
-                let text = |member: &str| record[member].as_str().unwrap().to_owned();
-                options.insert(text("key"), (text("value"), text("origin")));
-            }
+        if let Some(finding) = record.get("finding") {
+            findings.push(finding.clone());
+            continue;
         }
+        let text = |member: &str| record[member].as_str().unwrap().to_owned();
+        options.insert(text("key"), (text("value"), text("origin")));
     }
     (options, findings)
 }

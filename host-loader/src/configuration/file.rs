@@ -38,7 +38,7 @@ impl Configuration {
         })?;
         let text = String::from_utf8(bytes).map_err(|error| {
             let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-            let line = 1 + valid.iter().filter(|&&byte| byte == b'\n').count();
+            let line = valid.split(|&byte| byte == b'\n').count();
             unreadable(format!("line {line} is not UTF-8")).with_remedy("save the file as UTF-8")
         })?;
         let is_legacy = path.file_name().is_some_and(|name| name == LEGACY_NAME);

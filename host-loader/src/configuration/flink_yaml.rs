@@ -143,10 +143,10 @@ impl Reader {
                 None => *key = Some((format!("{prefix}{}", text.trim()), line)),
                 Some((key, line)) => self.pairs.push(Pair { key, text, line }),
             },
-            Some(Frame::List { items, .. }) => {
-                items.iter_mut().for_each(|items| items.push(text.clone()));
-            }
-            Some(Frame::Ignored) => {}
+            Some(Frame::List {
+                items: Some(items), ..
+            }) => items.push(text),
+            Some(Frame::List { items: None, .. } | Frame::Ignored) => {}
             None if text.is_empty() => {}
             None => return Err(Malformed::new(line, "this is not of the form key: value")),
         }

@@ -328,8 +328,8 @@ mod tests {
         assert_eq!(found(&pairs), []);
         let mut configuration = Configuration::default();
         configuration.set("s3.other", "x", Origin::Program);
-        const OTHER: ConfigOption = ConfigOption::new("s3.other", ValueType::Text);
-        let other = Schema::of(&[OTHER], &["s3."], "");
+        let option = ConfigOption::new("s3.other", ValueType::Text);
+        let other = Schema::of(&[option], &["s3."], "");
         assert_eq!(review(&configuration, &schema(), &[other]), []);
     }
 

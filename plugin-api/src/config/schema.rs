@@ -185,7 +185,9 @@ impl Schema {
                 .filter(|(key, _)| option.names().any(|name| sets(option, name, key)))
                 .map(|(key, _)| key)
                 .collect();
-            replaced.into_iter().for_each(|key| merged.remove(key));
+            for key in replaced {
+                merged.remove(key);
+            }
             for (key, value) in effective.pairs {
                 let sub_key = self.scoped(key).and_then(|scoped| scoped.sub_key);
                 let key = sub_key.map_or(option.key.clone(), |sub_key| format!("{}.{sub_key}", option.key));

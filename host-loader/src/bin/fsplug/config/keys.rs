@@ -1,6 +1,7 @@
 //! `fsplug config keys`, which also writes the pages of keys in the book.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use host_loader::FileSystems;
 use host_loader::configuration::HOST_OPTIONS;
@@ -61,7 +62,8 @@ fn schemas(file_systems: &FileSystems, plugin: Option<&str>) -> Result<Vec<(Stri
             .filter_map(|report| Some((report.name, report.manifest?.schema())))
             .collect()
     };
-    if let Some(library) = plugin.filter(|name| name.contains('/') || name.ends_with(".so")) {
+    let is_library = |name: &&str| name.contains('/') || Path::new(name).extension() == Some("so".as_ref());
+    if let Some(library) = plugin.filter(is_library) {
         let builder = FileSystems::builder().search_environment(false);
         return Ok(of_plugins(&builder.plugin_file(library).build()?));
     }
