@@ -31,10 +31,9 @@ use plugin_api::Config;
 
 pub use explanation::{ExplainedOption, Explanation};
 pub use finding::{Finding, FindingKind};
-pub use host_options::{DEFAULT_SCHEME, HOST_OPTIONS, STRICT_CONFIG};
+pub use host_options::{DEFAULT_SCHEME, HOST, HOST_OPTIONS, STRICT_CONFIG, host_schema};
 
 pub(crate) use explanation::explain;
-pub(crate) use host_options::host_schema;
 pub(crate) use review::{first_unknown, review};
 pub(crate) use sources::Sources;
 

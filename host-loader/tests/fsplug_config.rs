@@ -95,7 +95,9 @@ fn a_file_that_is_missing_or_malformed_ends_the_command_and_no_value_is_shown() 
         (ended.code, ended.json()[0]["error"]["kind"].as_str()),
         (2, Some("invalid-config"))
     );
-    assert_eq!(ended.json()[0]["error"]["path"], "absent.yaml");
+    let error = &ended.json()[0]["error"];
+    assert_eq!(error["path"], "absent.yaml");
+    assert!(error["remedy"].as_str().unwrap().contains("FSPLUG_CONFIG"));
 }
 
 #[test]

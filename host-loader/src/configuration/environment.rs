@@ -14,7 +14,7 @@ use crate::loader;
 const PREFIX: &str = "FSPLUG_";
 
 /// The variable that names the configuration file.
-const CONFIG: &str = "FSPLUG_CONFIG";
+pub(super) const CONFIG: &str = "FSPLUG_CONFIG";
 
 /// The variable with the directory of Flink's configuration file, and the names that file may have.
 const FLINK_CONF_DIR: &str = "FLINK_CONF_DIR";

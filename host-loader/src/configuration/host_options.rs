@@ -19,11 +19,15 @@ pub const STRICT_CONFIG: ConfigOption = ConfigOption::new("fs.strict-config", Va
 /// Every option of the host.
 pub const HOST_OPTIONS: &[ConfigOption] = &[DEFAULT_SCHEME, STRICT_CONFIG];
 
+/// The name under which the host's own options are listed and explained, as those of a plugin are under its
+/// name.
+pub const HOST: &str = "host";
+
 /// What follows `fs.<scheme>.` in keys that belong to hosts, also where a plugin owns that prefix.
 const OF_A_SCHEME: &[&str] = &["limit", "priority", "plugin"];
 
 /// The schema of the host's own keys. It owns no prefix: others read keys below `fs.` too.
-pub(crate) fn host_schema() -> Schema {
+pub fn host_schema() -> Schema {
     Schema::of(HOST_OPTIONS, &[], "")
 }
 

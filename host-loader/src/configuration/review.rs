@@ -26,7 +26,7 @@ pub(crate) fn review(configuration: &Configuration, schema: &Schema, others: &[S
     findings
 }
 
-/// The first key that `review` would call unknown, and how many there are.
+/// The first finding about an unknown key, and how many of these there are.
 pub(crate) fn first_unknown(findings: &[Finding]) -> Option<(&Finding, usize)> {
     let unknown = || {
         findings

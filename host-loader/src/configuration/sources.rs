@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use plugin_api::{Config, Result, Schema};
 
-use super::environment::Environment;
+use super::environment::{CONFIG, Environment};
 use super::{Configuration, Origin};
 
 /// The sources of a configuration.
@@ -27,7 +27,13 @@ impl Sources {
         let environment = self.environment.then(Environment::of_process);
         let file = self.file.clone().or_else(|| environment.as_ref()?.config_file());
         if let Some(file) = file {
-            configuration.read_file(&file)?;
+            configuration.read_file(&file).map_err(|error| {
+                if self.file.is_none() && !file.exists() {
+                    error.with_remedy(format!("correct {CONFIG}, or unset it"))
+                } else {
+                    error
+                }
+            })?;
         }
         if let Some(environment) = environment {
             configuration.read_environment(&environment, schemas)?;

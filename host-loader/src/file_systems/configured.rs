@@ -3,11 +3,8 @@
 use plugin_api::{Error, ErrorKind, Location, Result, Schema};
 
 use super::FileSystems;
-use crate::configuration::{self, Configuration, Explanation};
+use crate::configuration::{self, Configuration, Explanation, HOST};
 use crate::plugin::Plugin;
-
-/// The name under which the host's own options are explained.
-const HOST: &str = "host";
 
 impl FileSystems {
     /// The merged values of all sources, each with its origin.

@@ -68,7 +68,10 @@ pub(crate) async fn run(
         directories: cli.plugins.clone(),
         library: arguments.plugin.clone(),
     };
-    let file_systems = plugins.find(cli.configure(FileSystems::builder()))?;
+    let file_systems = match &plugins.library {
+        Some(_) => plugins.find(cli.configure(FileSystems::builder()))?,
+        None => session.file_systems.clone(),
+    };
     plugins.config = file_systems.configuration().config();
     let target = Target::new(&root, connect(&file_systems, plugins, &root)).await;
     let target = Arc::new(target.map_err(|error| error.with_path(uri))?);

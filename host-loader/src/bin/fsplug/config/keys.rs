@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use host_loader::FileSystems;
-use host_loader::configuration::HOST_OPTIONS;
+use host_loader::configuration::{HOST, host_schema};
 use host_loader::plugin_api::{Error, ErrorKind, OptionInfo, Schema, ValueType};
 use serde::Serialize;
 
@@ -12,9 +12,6 @@ use crate::cli::KeysArguments;
 use crate::failure::Failure;
 use crate::session::Session;
 use crate::table;
-
-/// What the host's own keys are listed under.
-const HOST: &str = "host";
 
 /// The JSON form of a key.
 #[derive(Serialize)]
@@ -67,7 +64,7 @@ fn schemas(file_systems: &FileSystems, plugin: Option<&str>) -> Result<Vec<(Stri
         let builder = FileSystems::builder().search_environment(false);
         return Ok(of_plugins(&builder.plugin_file(library).build()?));
     }
-    let mut all = vec![(HOST.to_owned(), Schema::of(HOST_OPTIONS, &[], ""))];
+    let mut all = vec![(HOST.to_owned(), host_schema())];
     all.extend(of_plugins(file_systems));
     let Some(name) = plugin else {
         return Ok(all);
