@@ -37,8 +37,8 @@ pub(crate) use explanation::explain;
 pub(crate) use review::{first_unknown, review};
 pub(crate) use sources::Sources;
 
-/// Where a value comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Where a value comes from. Lines of one file or variable are in their order.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Origin {
     /// A line of a configuration file; lines count from 1.

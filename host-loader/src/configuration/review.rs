@@ -6,7 +6,7 @@ use super::host_options::is_of_host;
 use super::nearest::{nearest, slip};
 use super::{Configuration, Finding, FindingKind, Origin};
 
-/// Every finding about the keys of one plugin, in the order of the keys. A key that one of the other
+/// Every finding about the keys of one plugin, in the order in which they stand. A key that one of the other
 /// plugins knows is no mistake.
 pub(crate) fn review(configuration: &Configuration, schema: &Schema, others: &[Schema]) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -23,6 +23,7 @@ pub(crate) fn review(configuration: &Configuration, schema: &Schema, others: &[S
     for option in schema.options() {
         findings.extend(contradictions(configuration, schema, option));
     }
+    findings.sort_by(|a, b| a.origin.cmp(&b.origin));
     findings
 }
 
@@ -331,6 +332,18 @@ mod tests {
         let option = ConfigOption::new("s3.other", ValueType::Text);
         let other = Schema::of(&[option], &["s3."], "");
         assert_eq!(review(&configuration, &schema(), &[other]), []);
+    }
+
+    #[test]
+    fn findings_come_in_the_order_of_the_lines() {
+        let mut configuration = Configuration::default();
+        for (key, line) in [("s3.a.b.c", 10), ("s3.x.y.z", 2), ("s3.crt.enabled", 9)] {
+            let path = "c.yaml".into();
+            configuration.set(key, "true", Origin::File { path, line });
+        }
+        let findings = review(&configuration, &schema(), &[]);
+        let keys: Vec<&str> = findings.iter().map(|finding| finding.key.as_str()).collect();
+        assert_eq!(keys, ["s3.x.y.z", "s3.crt.enabled", "s3.a.b.c"]);
     }
 
     #[test]
