@@ -1,12 +1,16 @@
 //! Runs the suite as tests: on the mock plugin, on local files and on the S3 plugin with the embedded
 //! server. `FSPLUG_CONFORMANCE` chooses one: `mock`, `mock-directories`, `file`, `s3`, `s3-directories`
-//! (with markers and directory renames switched on), or the path of a plugin's library, which is tested on `FSPLUG_CONFORMANCE_URI` with the pairs `key=value` of
-//! `FSPLUG_CONFORMANCE_CONFIG`, one a line.
+//! (with markers and directory renames switched on), `s3-` and the name of a personality of the embedded
+//! server, `s3-r2-equal-parts`, or the path of a plugin's library, which is tested on `FSPLUG_CONFORMANCE_URI`
+//! with the pairs `key=value` of `FSPLUG_CONFORMANCE_CONFIG`, one a line.
+//!
+//! On a personality the plugin gets endpoint and keys alone; what the store cannot keep is in
+//! `known-gaps/<personality>.txt`.
 
 #[path = "support/plugins.rs"]
 mod plugins;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::{env, fs};
@@ -14,12 +18,18 @@ use std::{env, fs};
 use conformance_tests::{KnownGaps, RunOptions, Target, cases, trials};
 use libtest_mimic::{Arguments, Trial};
 use plugin_api::{Config, Location};
-use testkit::Server;
+use testkit::{Personality, Server};
 
 use plugins::{Outcome, connect, mock_plugin, of_an_author, s3_plugin};
 
 /// The races are run this often: more than enough to meet every order of two writers.
 const ROUNDS: u32 = 1000;
+
+/// The same on each personality: what is learnt is of interest there, and it is learnt once.
+const ROUNDS_OF_PERSONALITIES: u32 = 10;
+
+/// Cloudflare R2 with the key that says what it demands.
+const R2_EQUAL_PARTS: &str = "s3-r2-equal-parts";
 
 const BUCKET: &str = "conformance";
 
@@ -38,15 +48,18 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Outcome<ExitCode> {
     let directory = tempfile::tempdir()?;
-    let server = Server::builder().bucket(BUCKET).start_blocking()?;
+    let mut servers = Vec::new();
     let mut targets = Vec::new();
     let mut tests = Vec::new();
     for name in chosen() {
+        let personality = personality(&name);
+        let server = server(personality)?;
         let target = Arc::new(target(&name, directory.path(), &server)?);
+        servers.push(server);
         let prefix = Path::new(&name)
             .file_stem()
             .map_or(name.clone(), |stem| stem.to_string_lossy().into_owned());
-        tests.extend(tests_of(&prefix, &target)?);
+        tests.extend(tests_of(&prefix, &target, personality)?);
         targets.push(target);
     }
     let conclusion = libtest_mimic::run(arguments, tests);
@@ -62,19 +75,53 @@ fn chosen() -> Vec<String> {
         Ok(name) => vec![name],
         Err(_) => ["mock", "mock-directories", "file", "s3", "s3-directories"]
             .map(str::to_owned)
-            .into(),
+            .into_iter()
+            .chain(Personality::ALL.map(|personality| format!("s3-{}", personality.name())))
+            .chain([R2_EQUAL_PARTS.to_owned()])
+            .collect(),
     }
 }
 
-fn tests_of(prefix: &str, target: &Arc<Target>) -> Outcome<Vec<Trial>> {
-    let known_gaps = match env::var_os("FSPLUG_CONFORMANCE_GAPS") {
-        Some(path) => KnownGaps::parse(&fs::read_to_string(path)?)?,
-        None => KnownGaps::default(),
+/// The personality that a target's server has.
+fn personality(target: &str) -> Option<Personality> {
+    match target {
+        R2_EQUAL_PARTS => Some(Personality::R2),
+        _ => Personality::from_name(target.strip_prefix("s3-")?),
+    }
+}
+
+fn server(personality: Option<Personality>) -> Outcome<Server> {
+    let builder = Server::builder().bucket(BUCKET);
+    Ok(match personality {
+        Some(personality) => builder.personality(personality),
+        None => builder,
+    }
+    .start_blocking()?)
+}
+
+/// What the store is known not to keep.
+fn known_gaps(personality: Option<Personality>) -> Outcome<KnownGaps> {
+    let path = match (env::var_os("FSPLUG_CONFORMANCE_GAPS"), personality) {
+        (Some(path), _) => PathBuf::from(path),
+        (None, Some(personality)) => Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("known-gaps")
+            .join(personality.name())
+            .with_extension("txt"),
+        (None, None) => return Ok(KnownGaps::default()),
     };
+    // Most need no such file.
+    if personality.is_some() && !path.exists() {
+        return Ok(KnownGaps::default());
+    }
+    Ok(KnownGaps::parse(&fs::read_to_string(path)?)?)
+}
+
+fn tests_of(prefix: &str, target: &Arc<Target>, personality: Option<Personality>) -> Outcome<Vec<Trial>> {
+    let known_gaps = known_gaps(personality)?;
     let cases = cases();
     known_gaps.check(&cases)?;
     let options = RunOptions {
-        rounds: ROUNDS,
+        rounds: personality.map_or(ROUNDS, |_| ROUNDS_OF_PERSONALITIES),
         known_gaps,
         ..RunOptions::default()
     };
@@ -99,6 +146,17 @@ fn target(name: &str, directory: &Path, server: &Server) -> Outcome<Target> {
                 config.set(option, (name == "s3-directories").to_string());
             }
             config.set(format!("s3.{}", entropy.0), entropy.1);
+            (Some(s3_plugin()), format!("s3://{BUCKET}/"), config)
+        }
+        name if personality(name).is_some() => {
+            let mut config = Config::from_pairs([
+                ("s3.endpoint", server.endpoint()),
+                ("s3.access-key", server.access_key().to_owned()),
+                ("s3.secret-key", server.secret_key().to_owned()),
+            ]);
+            if name == R2_EQUAL_PARTS {
+                config.set("s3.upload.equal-parts", "true");
+            }
             (Some(s3_plugin()), format!("s3://{BUCKET}/"), config)
         }
         path => {

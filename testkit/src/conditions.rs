@@ -2,7 +2,7 @@
 
 use http::HeaderMap;
 use s3s::S3Result;
-use s3s::dto::{ETagCondition, Timestamp};
+use s3s::dto::{ETag, ETagCondition, Timestamp};
 
 use crate::errors;
 use crate::object::Object;
@@ -26,7 +26,7 @@ impl WriteConditions {
         match (&self.if_match, existing) {
             (None, _) => Ok(()),
             (Some(_), None) => Err(errors::no_such_key()),
-            (Some(wanted), Some(object)) if matches(wanted, object) => Ok(()),
+            (Some(wanted), Some(object)) if matches_strongly(wanted, object) => Ok(()),
             (Some(_), Some(_)) => Err(errors::precondition_failed()),
         }
     }
@@ -71,7 +71,7 @@ impl ReadConditions {
         let modified = object.modified.whole_seconds();
         // An entity tag decides over the date of the same direction (RFC 9110, 13.2.2).
         match (&self.matching, &self.unmodified_since) {
-            (Some(wanted), _) if !matches(wanted, object) => return Outcome::Failed,
+            (Some(wanted), _) if !matches_strongly(wanted, object) => return Outcome::Failed,
             (None, Some(since)) if modified > *since => return Outcome::Failed,
             _ => {}
         }
@@ -87,6 +87,11 @@ enum Outcome {
     Holds,
     Failed,
     NotModified,
+}
+
+/// As `If-Match` compares: a weak tag is never the same (RFC 9110, 13.1.1).
+fn matches_strongly(condition: &ETagCondition, object: &Object) -> bool {
+    !matches!(condition, ETagCondition::ETag(ETag::Weak(_))) && matches(condition, object)
 }
 
 fn matches(condition: &ETagCondition, object: &Object) -> bool {

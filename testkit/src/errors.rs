@@ -106,6 +106,15 @@ pub(crate) fn unequal_parts() -> S3Error {
     )
 }
 
+/// In the words of `SeaweedFS`: what stands in the way is a file or a directory.
+pub(crate) fn existing_object_is(code: &str, what: &str) -> S3Error {
+    with_status(
+        &format!("ExistingObjectIs{code}"),
+        StatusCode::CONFLICT,
+        format!("Existing Object is {what}."),
+    )
+}
+
 pub(crate) fn invalid_part_order() -> S3Error {
     error(
         S3ErrorCode::InvalidPartOrder,

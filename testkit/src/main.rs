@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serve_identity::IdentityFlags;
-use testkit::{EtagKind, InstanceMetadata, Rules, Server};
+use testkit::{EtagKind, InstanceMetadata, Personality, Rules, Server};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -55,6 +55,9 @@ struct Serve {
     /// Least size of all parts of an upload but the last, in bytes.
     #[arg(long, default_value_t = 5 << 20)]
     min_part_size: u64,
+    /// Behave like this store.
+    #[arg(long, value_name = "NAME", value_parser = personality())]
+    personality: Option<Personality>,
     /// How entity tags are made.
     #[arg(long, value_enum, default_value_t = Etag::Md5)]
     etag: Etag,
@@ -123,6 +126,9 @@ fn serve(options: Serve) -> std::io::Result<()> {
     for bucket in &options.buckets {
         builder = builder.bucket(bucket);
     }
+    if let Some(personality) = options.personality {
+        builder = builder.personality(personality);
+    }
     if let Some(folder) = options.folder {
         builder = builder.folder(folder);
     }
@@ -183,6 +189,15 @@ fn write_whole(path: &Path, content: &str) -> std::io::Result<()> {
     let temporary = path.with_extension("tmp");
     std::fs::write(&temporary, content)?;
     std::fs::rename(temporary, path)
+}
+
+/// Takes the names of all personalities.
+fn personality() -> impl clap::builder::TypedValueParser<Value = Personality> {
+    use clap::builder::TypedValueParser as _;
+    let names = Personality::ALL.map(Personality::name);
+    clap::builder::PossibleValuesParser::new(names).try_map(|name| {
+        Personality::from_name(&name).ok_or_else(|| format!("there is no personality '{name}'"))
+    })
 }
 
 /// One line on standard output, at once.

@@ -67,6 +67,28 @@ pub(crate) struct Received {
     pub(crate) checksum: Checksum,
 }
 
+/// The bytes of a body as they arrived, framing and all: in the extensions of a request whose framing is to be
+/// kept as content.
+#[derive(Clone, Debug)]
+pub(crate) struct AsItArrived(pub(crate) Bytes);
+
+impl Received {
+    /// The same with these bytes for content.
+    pub(crate) fn replaced(self, by: Option<&AsItArrived>, etag: EtagKind) -> Self {
+        let Some(AsItArrived(bytes)) = by else {
+            return self;
+        };
+        let mut digests = Digests::new(etag, self.checksum.algorithm, false);
+        digests.update(bytes);
+        let (etag, checksum, _) = digests.finish();
+        Self {
+            bytes: bytes.clone(),
+            etag,
+            checksum,
+        }
+    }
+}
+
 /// Entity tag and checksum over frames.
 pub(crate) struct Digests {
     md5: Option<Md5>,

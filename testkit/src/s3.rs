@@ -6,6 +6,7 @@ mod deletes;
 mod fields;
 mod lists;
 mod multipart;
+mod overlooked;
 mod reads;
 mod upload_lists;
 mod writes;
@@ -24,6 +25,7 @@ use s3s::dto::{
 };
 use s3s::{S3, S3Request, S3Response, S3Result};
 
+use crate::deviations::Deviations;
 use crate::faults::Overlook;
 use crate::store::Store;
 
@@ -31,6 +33,12 @@ use crate::store::Store;
 #[derive(Debug)]
 pub(crate) struct Backend {
     pub(crate) store: Store,
+}
+
+impl Backend {
+    fn deviations(&self) -> &Deviations {
+        &self.store.settings().deviations
+    }
 }
 
 /// Forwards an operation to the function that does it.
@@ -75,25 +83,38 @@ impl S3 for Backend {
         if let Some(overlook) = r.extensions.get::<Overlook>().copied() {
             reads::overlook(&mut r.input, overlook);
         }
+        self.deviations().get(&mut r.input);
         forward!(self, reads::get, r.input)
     }
 
-    async fn head_object(&self, r: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
+    async fn head_object(
+        &self,
+        mut r: S3Request<HeadObjectInput>,
+    ) -> S3Result<S3Response<HeadObjectOutput>> {
+        self.deviations().head(&mut r.input);
         reads::head(&self.store, r.input)
     }
 
-    async fn put_object(&self, r: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
+    async fn put_object(&self, mut r: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
+        self.deviations().put(&mut r.input);
         writes::put(&self.store, r).await.map(S3Response::new)
     }
 
-    async fn copy_object(&self, r: S3Request<CopyObjectInput>) -> S3Result<S3Response<CopyObjectOutput>> {
-        copies::object(&self.store, r)
+    async fn copy_object(
+        &self,
+        mut r: S3Request<CopyObjectInput>,
+    ) -> S3Result<S3Response<CopyObjectOutput>> {
+        self.deviations().copy(&mut r.input, &mut r.headers);
+        let mut copied = copies::object(&self.store, r)?;
+        self.deviations().copied(&mut copied.output);
+        Ok(copied)
     }
 
     async fn delete_object(
         &self,
-        r: S3Request<DeleteObjectInput>,
+        mut r: S3Request<DeleteObjectInput>,
     ) -> S3Result<S3Response<DeleteObjectOutput>> {
+        self.deviations().delete(&mut r.input);
         forward!(self, deletes::one, r.input)
     }
 
@@ -117,27 +138,36 @@ impl S3 for Backend {
 
     async fn create_multipart_upload(
         &self,
-        r: S3Request<CreateMultipartUploadInput>,
+        mut r: S3Request<CreateMultipartUploadInput>,
     ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
+        self.deviations().create_upload(&mut r.input);
         forward!(self, multipart::create, r.input)
     }
 
-    async fn upload_part(&self, r: S3Request<UploadPartInput>) -> S3Result<S3Response<UploadPartOutput>> {
+    async fn upload_part(
+        &self,
+        mut r: S3Request<UploadPartInput>,
+    ) -> S3Result<S3Response<UploadPartOutput>> {
+        self.deviations().upload_part(&mut r.input);
         multipart::part(&self.store, r).await.map(S3Response::new)
     }
 
     async fn upload_part_copy(
         &self,
-        r: S3Request<UploadPartCopyInput>,
+        mut r: S3Request<UploadPartCopyInput>,
     ) -> S3Result<S3Response<UploadPartCopyOutput>> {
+        self.deviations().copy_part(&mut r.input);
         forward!(self, copies::part, r.input)
     }
 
     async fn complete_multipart_upload(
         &self,
-        r: S3Request<CompleteMultipartUploadInput>,
+        mut r: S3Request<CompleteMultipartUploadInput>,
     ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
-        forward!(self, multipart::complete, r.input)
+        self.deviations().complete_upload(&mut r.input);
+        let mut completed = multipart::complete(&self.store, r.input)?;
+        self.deviations().completed(&mut completed);
+        Ok(S3Response::new(completed))
     }
 
     async fn abort_multipart_upload(
@@ -148,7 +178,9 @@ impl S3 for Backend {
     }
 
     async fn list_parts(&self, r: S3Request<ListPartsInput>) -> S3Result<S3Response<ListPartsOutput>> {
-        forward!(self, upload_lists::parts, &r.input)
+        let mut listed = upload_lists::parts(&self.store, &r.input)?;
+        self.deviations().listed_parts(&mut listed);
+        Ok(S3Response::new(listed))
     }
 
     async fn list_multipart_uploads(

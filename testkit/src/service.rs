@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use s3s::service::S3Service;
 
@@ -18,6 +19,7 @@ use crate::error_xml::{self, ErrorDocument};
 use crate::faults::{Action, Decision, Faults, Kill, Overlook};
 use crate::identity::Identity;
 use crate::operation::Operation;
+use crate::payload::AsItArrived;
 use crate::request_log::{Entry, RequestLog};
 use crate::signature::Claims;
 use crate::store::Store;
@@ -237,14 +239,29 @@ impl Service {
         if let Err(refusal) = self.admit(&parts, exchange) {
             return Ok(exchange.refusal(refusal));
         }
+        let deviations = &self.store.settings().deviations;
+        if let Some(refusal) = deviations.refusal(&exchange.operation, &parts.headers) {
+            return Ok(exchange.error(refusal.status, refusal.code, &refusal.message));
+        }
         let body = match &exchange.form {
             Some(form) => s3s::Body::from(form.body()),
+            None if deviations.stores_framing(&parts.headers) => {
+                // A body that breaks off is one that is too short.
+                let bytes = body
+                    .collect()
+                    .await
+                    .map(http_body_util::Collected::to_bytes)
+                    .unwrap_or_default();
+                parts.extensions.insert(AsItArrived(bytes.clone()));
+                s3s::Body::from(bytes)
+            }
             None => s3s::Body::http_body(body),
         };
         self.encryption.apply_default(&exchange.operation, &mut parts);
         parts.extensions.insert(RequestId(exchange.id.clone()));
         let mut response = self.s3.call(Request::from_parts(parts, body)).await?;
         self.name_region(&mut response, &exchange.operation);
+        deviations.alter(&exchange.operation, response.headers_mut());
         let status = response.status();
         if status.is_client_error() || status.is_server_error() {
             return Ok(error_xml::complete(response, &exchange.resource, &exchange.id).await);

@@ -16,6 +16,7 @@ use s3s::{S3Error, S3ErrorCode, S3Result};
 use crate::blob::{Blob, Segment};
 use crate::checksums::Checksum;
 use crate::conditions::WriteConditions;
+use crate::deviations::Deviations;
 use crate::errors;
 use crate::folder::{Folder, Loaded};
 use crate::multipart::{Completed, Upload};
@@ -45,6 +46,7 @@ pub(crate) struct Settings {
     /// The highest part number.
     pub(crate) max_parts: u16,
     pub(crate) ceph_uploads: bool,
+    pub(crate) deviations: Deviations,
 }
 
 impl Settings {
@@ -227,6 +229,9 @@ impl Store {
             checksum,
             parts,
         };
+        if self.settings().deviations.tree {
+            check_tree(state, key)?;
+        }
         let object = Arc::new(object);
         self.on_folder(|folder| folder.save_object(bucket, key, &object))?;
         if let Some(old) = state.objects.insert(key.to_owned(), Arc::clone(&object)) {
@@ -264,6 +269,23 @@ impl Store {
         let number = self.shared.next_id.fetch_add(1, Ordering::Relaxed);
         format!("{number:016x}{:016x}", rand::random::<u64>())
     }
+}
+
+/// Refuses what would be a file and a directory at a time. A marker `dir/` is the directory itself.
+fn check_tree(state: &Bucket, key: &str) -> S3Result {
+    let path = key.strip_suffix('/').unwrap_or(key);
+    let above = path.match_indices('/').map(|(at, _)| &path[..at]);
+    let own = (path.len() < key.len()).then_some(path);
+    if above.chain(own).any(|file| state.objects.contains_key(file)) {
+        return Err(errors::existing_object_is("File", "a file"));
+    }
+    let below = format!("{path}/");
+    let mut behind = state.objects.range(below.clone()..);
+    let is_directory = behind.next().is_some_and(|(other, _)| other.starts_with(&below));
+    if own.is_none() && is_directory {
+        return Err(errors::existing_object_is("Directory", "a directory"));
+    }
+    Ok(())
 }
 
 impl std::fmt::Debug for Store {

@@ -18,7 +18,7 @@ use crate::conditions::WriteConditions;
 use crate::errors;
 use crate::multipart::{CompleteRequest, ListedPart, Part, Upload};
 use crate::object::Millis;
-use crate::payload::{self, Announced};
+use crate::payload::{self, Announced, AsItArrived};
 use crate::store::Store;
 
 pub(super) fn part_number(store: &Store, number: i32) -> S3Result<u16> {
@@ -118,6 +118,7 @@ pub(super) async fn part(store: &Store, request: S3Request<UploadPartInput>) -> 
     let kind = store.settings().etag;
     let received =
         payload::receive(input.body, &announced, request.trailing_headers, algorithm, kind).await?;
+    let received = received.replaced(request.extensions.get::<AsItArrived>(), kind);
     let part = Part {
         etag: received.etag,
         modified: Millis::now(),

@@ -6,7 +6,7 @@ use s3s::{S3Request, S3Result};
 use super::fields::{etag, sent_attributes, sent_checksums, set_checksum_and_type, set_encryption};
 use crate::checksums::Algorithm;
 use crate::conditions::WriteConditions;
-use crate::payload::{self, Announced};
+use crate::payload::{self, Announced, AsItArrived};
 use crate::store::{NewObject, Store};
 
 pub(super) async fn put(store: &Store, request: S3Request<PutObjectInput>) -> S3Result<PutObjectOutput> {
@@ -34,7 +34,8 @@ pub(super) async fn put(store: &Store, request: S3Request<PutObjectInput>) -> S3
         algorithm,
         store.settings().etag,
     )
-    .await?;
+    .await?
+    .replaced(request.extensions.get::<AsItArrived>(), store.settings().etag);
     let new = NewObject {
         etag: received.etag,
         blob: store.keep(received.bytes)?,

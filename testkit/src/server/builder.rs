@@ -9,8 +9,10 @@ use tokio::runtime::Handle;
 
 use super::identity::IdentityOptions;
 use super::{Options, Server};
+use crate::deviations::Deviations;
 use crate::director::Director;
 use crate::encryption::EncryptionRules;
+use crate::personality::Personality;
 use crate::store::{EtagKind, Settings};
 use crate::tls::TlsVersions;
 use crate::{ACCESS_KEY, REGION, SECRET_KEY};
@@ -46,6 +48,7 @@ impl ServerBuilder {
                 equal_parts: false,
                 max_parts: 10_000,
                 ceph_uploads: false,
+                deviations: Deviations::default(),
             },
             director: None,
             identity: IdentityOptions::default(),
@@ -141,6 +144,12 @@ impl ServerBuilder {
     /// Speaks HTTPS in these versions of TLS only.
     pub fn tls_versions(mut self, versions: TlsVersions) -> Self {
         self.tls = Some(versions);
+        self
+    }
+
+    /// Behaves like this store.
+    pub fn personality(mut self, personality: Personality) -> Self {
+        personality.apply(&mut self.settings);
         self
     }
 
