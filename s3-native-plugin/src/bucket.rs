@@ -6,7 +6,7 @@ use plugin_api::{Error, ErrorKind, Location, Result};
 
 use crate::dialect::Dialect;
 use crate::gate::Gate;
-use crate::settings::Settings;
+use crate::settings::{MAX_EQUAL_PART_SIZE, Settings};
 
 /// One bucket as the file system sees it; what all verbs share.
 #[derive(Debug)]
@@ -28,6 +28,11 @@ pub(crate) struct Bucket {
 const MAX_KEY_LEN: usize = 1024;
 
 impl Bucket {
+    /// Whether all parts of a new upload but the last are to have the same size.
+    pub(crate) fn wants_equal_parts(&self) -> bool {
+        self.dialect.demands_equal_parts() && self.settings.upload_part_size <= MAX_EQUAL_PART_SIZE
+    }
+
     /// Refuses a path of another bucket, and a key that the store cannot hold.
     pub(crate) fn check(&self, operation: &'static str, path: &Location) -> Result<()> {
         let invalid = |message: String, remedy: &str| {

@@ -11,6 +11,7 @@ use futures::{StreamExt, TryStreamExt};
 use plugin_api::{Error, ErrorKind, FileStatus, Location, Result, WriteMode};
 
 use crate::bucket::Bucket;
+use crate::dialect::{Condition, NO_TAG, Obedience, refuses_header};
 use crate::error::s3_error;
 use crate::multipart_upload::{self as multipart, Found, Nonce, Target, Upload};
 
@@ -34,11 +35,26 @@ pub(crate) async fn copy(
     to: &Location,
 ) -> Result<String> {
     bucket.check(operation, to)?;
-    if source.len > bucket.settings.copy_threshold {
-        copy_parts(bucket, operation, source, to).await
+    let copied = if source.len > bucket.settings.copy_threshold {
+        match copy_parts(bucket, operation, source, to).await {
+            // Without copies of parts, one request may still copy as much.
+            Err(error) if refuses_header(&error) => copy_whole(bucket, operation, source, to).await?,
+            copied => copied?,
+        }
     } else {
-        copy_whole(bucket, operation, source, to).await
+        copy_whole(bucket, operation, source, to).await?
+    };
+    let is_bound =
+        pin(bucket, source).is_some() && bucket.dialect.obedience(Condition::Copy) != Obedience::Lost;
+    if !is_bound && !source.etag.is_empty() {
+        // Nothing bound the copy to this version, so that it is asked for now.
+        let head = head_of(bucket, operation, source).await?;
+        let now = bucket.dialect.entity_tag(head.e_tag());
+        if now != source.etag && !now.is_empty() {
+            return Err(changed(operation, source));
+        }
     }
+    Ok(copied)
 }
 
 async fn copy_whole(
@@ -47,18 +63,51 @@ async fn copy_whole(
     source: &FileStatus,
     to: &Location,
 ) -> Result<String> {
+    let wanted = pin(bucket, source);
+    if wanted.is_some()
+        && let Some(_trial) = bucket.dialect.begin_trial(Condition::Copy)
+    {
+        // A tag that the source does not have. A store that overlooks it makes the copy that is wanted.
+        match copy_if(bucket, operation, source, to, Some(NO_TAG.to_owned())).await {
+            Ok(copied) => {
+                bucket.dialect.learn(Condition::Copy, Obedience::Lost);
+                return Ok(copied);
+            }
+            Err(error) if error.kind() == ErrorKind::PreconditionFailed => {
+                bucket.dialect.learn(Condition::Copy, Obedience::Obeyed);
+            }
+            Err(error) if refuses_header(&error) => {
+                bucket.dialect.learn(Condition::Copy, Obedience::Lost);
+            }
+            Err(error) => return Err(changed_or(operation, source, error)),
+        }
+    }
+    let wanted = wanted.filter(|_| bucket.dialect.obedience(Condition::Copy) != Obedience::Lost);
+    copy_if(bucket, operation, source, to, wanted)
+        .await
+        .map_err(|error| changed_or(operation, source, error))
+}
+
+/// Copies the source, if it has this tag.
+async fn copy_if(
+    bucket: &Bucket,
+    operation: &'static str,
+    source: &FileStatus,
+    to: &Location,
+    etag: Option<String>,
+) -> Result<String> {
     let reply = bucket
         .client
         .copy_object()
         .bucket(&bucket.name)
         .key(to.key())
         .copy_source(copy_source(bucket, &source.location))
-        .set_copy_source_if_match(etag(source))
+        .set_copy_source_if_match(etag)
         .send()
         .await
-        .map_err(|error| changed_or(operation, source, s3_error(operation, to, error)))?;
+        .map_err(|error| s3_error(operation, to, error))?;
     let copied = reply.copy_object_result().and_then(|copied| copied.e_tag());
-    Ok(copied.unwrap_or_default().to_owned())
+    Ok(bucket.dialect.entity_tag(copied))
 }
 
 /// Copies a large object in parts that run at the same time.
@@ -93,7 +142,7 @@ async fn head_of(bucket: &Bucket, operation: &'static str, source: &FileStatus) 
         .head_object()
         .bucket(source.location.authority())
         .key(source.location.key())
-        .set_if_match(etag(source))
+        .set_if_match(pin(bucket, source))
         .send()
         .await
         .map_err(|error| changed_or(operation, source, s3_error(operation, &source.location, error)))
@@ -119,7 +168,9 @@ async fn fill(operation: &'static str, source: &FileStatus, upload: &Upload) -> 
             .upload_id(&upload.id)
             .part_number(number)
             .copy_source(&from)
-            .set_copy_source_if_match(etag(source))
+            .set_copy_source_if_match(
+                pin(bucket, source).filter(|_| bucket.dialect.obedience(Condition::Copy) != Obedience::Lost),
+            )
             .copy_source_range(format!("bytes={start}-{}", end - 1));
         async move {
             let reply = copy.send().await.map_err(|error| {
@@ -129,7 +180,7 @@ async fn fill(operation: &'static str, source: &FileStatus, upload: &Upload) -> 
             Ok::<_, Error>(
                 CompletedPart::builder()
                     .part_number(number)
-                    .set_e_tag(etag.map(str::to_owned))
+                    .e_tag(bucket.dialect.entity_tag(etag))
                     .build(),
             )
         }
@@ -163,7 +214,7 @@ async fn complete(
             .send()
             .await;
         let error = match reply {
-            Ok(reply) => return Ok(reply.e_tag().unwrap_or_default().to_owned()),
+            Ok(reply) => return Ok(target.dialect().entity_tag(reply.e_tag())),
             Err(error) => s3_error(operation, &target.location, error),
         };
         if !multipart::may_have_taken_effect(&error) {
@@ -181,8 +232,9 @@ async fn complete(
     }
 }
 
-fn etag(source: &FileStatus) -> Option<String> {
-    (!source.etag.is_empty()).then(|| source.etag.clone())
+/// The tag that binds a copy to this version.
+fn pin(bucket: &Bucket, source: &FileStatus) -> Option<String> {
+    bucket.dialect.pin(&source.etag)
 }
 
 /// The value of `x-amz-copy-source`, which the SDK does not encode.
@@ -212,16 +264,17 @@ fn encode(key: &str, to: &mut String) {
     }
 }
 
+fn changed(operation: &'static str, source: &FileStatus) -> Error {
+    Error::new(ErrorKind::Changed, "the file was replaced while it was copied")
+        .with_operation(operation)
+        .with_path(&source.location)
+        .with_remedy("copy it again if the new content is meant")
+}
+
 /// A precondition of ours that does not hold means that the source was replaced meanwhile.
 fn changed_or(operation: &'static str, source: &FileStatus, error: Error) -> Error {
     match error.kind() {
-        ErrorKind::PreconditionFailed => {
-            Error::new(ErrorKind::Changed, "the file was replaced while it was copied")
-                .with_operation(operation)
-                .with_path(&source.location)
-                .with_http_status(412)
-                .with_remedy("copy it again if the new content is meant")
-        }
+        ErrorKind::PreconditionFailed => changed(operation, source).with_http_status(412),
         // The target is written, so what is missing is the source.
         ErrorKind::NotFound => error.with_path(&source.location),
         _ => error,

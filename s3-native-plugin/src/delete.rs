@@ -7,7 +7,7 @@ use futures::StreamExt;
 use plugin_api::{Error, ErrorKind, FileStatus, Location, Result};
 
 use crate::bucket::Bucket;
-use crate::dialect::{refuses_bulk_delete, refuses_header};
+use crate::dialect::{Condition, NO_TAG, Obedience, refuses_bulk_delete, refuses_header};
 use crate::error::{one_line, s3_error};
 use crate::{listing, mkdirs, status};
 
@@ -77,18 +77,22 @@ pub(crate) async fn delete_unchanged(
     path: &Location,
     etag: &str,
 ) -> Result<()> {
-    if etag.is_empty() || !bucket.dialect.takes_conditional_deletes() {
+    let Some(wanted) = bucket.dialect.pin(etag) else {
         return delete_object(bucket, operation, path).await;
+    };
+    if let Some(_trial) = bucket.dialect.begin_trial(Condition::Delete)
+        && try_condition(bucket, operation, path, etag).await?
+    {
+        return Ok(());
     }
-    let reply = bucket
-        .client
-        .delete_object()
-        .bucket(&bucket.name)
-        .key(path.key())
-        .if_match(etag)
-        .send()
-        .await;
-    let Err(error) = reply.map_err(|error| s3_error(operation, path, error)) else {
+    if bucket.dialect.obedience(Condition::Delete) == Obedience::Lost {
+        // Not one step with the deletion, but all that is left.
+        return match status::head(bucket, operation, path).await? {
+            Some(found) if found.etag != etag => Err(replaced(operation, path)),
+            _ => delete_object(bucket, operation, path).await,
+        };
+    }
+    let Err(error) = delete_if(bucket, operation, path, &wanted).await else {
         return Ok(());
     };
     match error.kind() {
@@ -98,20 +102,64 @@ pub(crate) async fn delete_unchanged(
         ErrorKind::PreconditionFailed => match status::head(bucket, operation, path).await? {
             None => return Ok(()),
             Some(found) if found.etag == etag => {}
-            Some(_) => {
-                return Err(Error::new(
-                    ErrorKind::Changed,
-                    "the file was replaced meanwhile and was left alone",
-                )
-                .with_operation(operation)
-                .with_path(path)
-                .with_http_status(412));
-            }
+            Some(_) => return Err(replaced(operation, path)),
         },
         _ => return Err(error),
     }
-    bucket.dialect.forgo_conditional_deletes();
+    bucket.dialect.learn(Condition::Delete, Obedience::Lost);
     delete_object(bucket, operation, path).await
+}
+
+async fn delete_if(bucket: &Bucket, operation: &'static str, path: &Location, etag: &str) -> Result<()> {
+    let reply = bucket
+        .client
+        .delete_object()
+        .bucket(&bucket.name)
+        .key(path.key())
+        .if_match(etag)
+        .send()
+        .await;
+    reply.map(drop).map_err(|error| s3_error(operation, path, error))
+}
+
+/// Finds out whether the store obeys `If-Match` with a deletion: demands a tag that the object does not have, once
+/// it is sure that the object is the one to be deleted. So a store that overlooks the demand does what is wanted
+/// all the same. Whether the object is gone.
+async fn try_condition(
+    bucket: &Bucket,
+    operation: &'static str,
+    path: &Location,
+    etag: &str,
+) -> Result<bool> {
+    match status::head(bucket, operation, path).await? {
+        None => return Ok(true),
+        Some(found) if found.etag != etag => return Err(replaced(operation, path)),
+        Some(_) => {}
+    }
+    let shown = match delete_if(bucket, operation, path, NO_TAG).await {
+        Ok(()) => Obedience::Lost,
+        Err(error) if error.kind() == ErrorKind::PreconditionFailed => Obedience::Obeyed,
+        Err(error) if refuses_header(&error) => {
+            bucket.dialect.learn(Condition::Delete, Obedience::Lost);
+            return Ok(false);
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound && error.service_code() != "NoSuchBucket" => {
+            return Ok(true);
+        }
+        Err(error) => return Err(error),
+    };
+    bucket.dialect.learn(Condition::Delete, shown);
+    Ok(shown == Obedience::Lost)
+}
+
+fn replaced(operation: &'static str, path: &Location) -> Error {
+    Error::new(
+        ErrorKind::Changed,
+        "the file was replaced meanwhile and was left alone",
+    )
+    .with_operation(operation)
+    .with_path(path)
+    .with_http_status(412)
 }
 
 /// The keys that could not be deleted: some of them, and how many in all.
@@ -199,8 +247,16 @@ async fn delete_page(
     let (bulk, mut single): (Vec<Location>, Vec<Location>) = keys
         .into_iter()
         .partition(|location| in_bulk && is_safe_in_xml(location.key()));
-    if !bulk.is_empty() {
-        single.extend(delete_in_bulk(bucket, operation, path, bulk, failures).await?);
+    let mut rest = &bulk[..];
+    while !rest.is_empty() {
+        let size = bucket.settings.compatibility.delete_batch_size.min(rest.len());
+        let batch;
+        (batch, rest) = rest.split_at(size);
+        if bucket.dialect.takes_bulk_deletes() {
+            single.extend(delete_in_bulk(bucket, operation, path, batch.to_vec(), failures).await?);
+        } else {
+            single.extend_from_slice(batch);
+        }
     }
     let mut deletions = futures::stream::iter(single)
         .map(|location| async move { delete_object(bucket, operation, &location).await })

@@ -152,7 +152,9 @@ impl FileSystemFactory for S3FileSystemFactory {
         let runtime = self.runtime(config)?;
         let client = self.client(&runtime, &settings).await?;
         let memory = self.memory(&settings);
-        let dialect = self.dialects.of(settings.endpoint.url.as_deref());
+        let dialect = self
+            .dialects
+            .of(settings.endpoint.url.as_deref(), settings.compatibility);
         Ok(Arc::new(S3FileSystem::new(Arc::new(Bucket {
             client,
             name,

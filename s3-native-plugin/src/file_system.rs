@@ -40,11 +40,8 @@ impl FileSystem for S3FileSystem {
             | Capabilities::PENDING_UPLOADS
             | Capabilities::ATOMIC_PUBLISH;
         let settings = &self.bucket.settings;
-        // No longer once the store has refused what it rests upon.
-        capabilities.set(
-            Capabilities::ATOMIC_CREATE,
-            self.bucket.dialect.takes_conditions(),
-        );
+        // No longer once the store was found not to obey what it rests upon.
+        capabilities.set(Capabilities::ATOMIC_CREATE, self.bucket.dialect.decides_races());
         capabilities.set(Capabilities::BULK_COPY, self.bulk_copy.is_some());
         capabilities.set(Capabilities::REAL_DIRECTORIES, settings.directory_markers);
         capabilities.set(Capabilities::RENAME_DIRECTORY, settings.rename_directories);

@@ -43,7 +43,11 @@ pub(crate) async fn page(
         .send()
         .await
         .map_err(|error| s3_error(operation, path, error))?;
-    read_page(operation, path, token, &output)
+    let mut page = read_page(operation, path, token, &output)?;
+    for object in &mut page.objects {
+        object.etag = bucket.dialect.entity_tag(Some(&object.etag));
+    }
+    Ok(page)
 }
 
 /// The first objects below `path`, at any depth.

@@ -1,5 +1,6 @@
 //! The configuration that the plugin understands: Flink's keys, their aliases and their defaults.
 
+pub mod compatibility;
 mod encryption;
 mod endpoint;
 mod identity;
@@ -43,16 +44,6 @@ pub const UPLOAD_PART_SIZE: ConfigOption = ConfigOption::new("s3.upload.min.part
     .default("5242880")
     .range("5 MiB to 5 GiB")
     .describe("Smallest part of a multipart upload; the size grows with the number of parts.");
-
-/// Whether all parts of an upload but the last have the same size.
-pub const EQUAL_PARTS: ConfigOption = ConfigOption::new("s3.upload.equal-parts", ValueType::Bool)
-    .default("false")
-    .describe(
-        "Give all parts of an upload but the last the same size, as Cloudflare R2 and some other stores \
-         demand: 's3.upload.min.part.size', which must not exceed 1 GiB then. A file can have 's3.upload.max.parts' \
-         of them, 48.8 GiB with the defaults; a recovery skips up to 128 part numbers. The state of a \
-         recoverable stream holds up to a part.",
-    );
 
 /// Parts that the store allows one upload to have.
 pub const MAX_PARTS: ConfigOption = ConfigOption::new("s3.upload.max.parts", ValueType::Integer)
@@ -329,11 +320,16 @@ pub const OPTIONS: &[ConfigOption] = &[
     SSE_KMS_CONTEXT,
     STORAGE_CLASS,
     UPLOAD_PART_SIZE,
-    EQUAL_PARTS,
+    compatibility::EQUAL_PARTS,
     MAX_PARTS,
     UPLOAD_CONCURRENCY,
     ALLOW_SMALL_PARTS,
     COPY_THRESHOLD,
+    compatibility::CHUNKED_ENCODING,
+    compatibility::CHECKSUM_VALIDATION,
+    compatibility::CONDITIONAL_WRITES,
+    compatibility::DELETE_BATCH_ENABLED,
+    compatibility::DELETE_BATCH_SIZE,
     DIRECTORY_MARKERS,
     RENAME_DIRECTORIES,
     BULK_COPY_ENABLED,

@@ -54,7 +54,7 @@ pub(crate) fn open(
     }
     let mut target = Target::new(bucket, path.clone(), options.mode, Nonce::random(), taken);
     target.content_type.clone_from(&options.content_type);
-    let plan = PartPlan::new(&bucket.settings, options.size_hint)
+    let plan = PartPlan::new(&bucket.settings, bucket.wants_equal_parts(), options.size_hint)
         .map_err(|error| error.with_operation(operation).with_path(path))?;
     Ok(MultipartUpload::new(Arc::new(target), plan))
 }

@@ -20,6 +20,10 @@ use identity::Identity;
 static SCHEMA: LazyLock<Schema> =
     LazyLock::new(|| Schema::of(options::OPTIONS, options::OWNED_PREFIXES, options::BUCKET_PREFIX));
 
+mod compatibility;
+
+pub(crate) use compatibility::{Compatibility, Switch};
+
 /// The smallest part that S3 takes, but for the last.
 pub(crate) const MIN_PART_SIZE: u64 = 5 << 20;
 
@@ -27,7 +31,7 @@ pub(crate) const MIN_PART_SIZE: u64 = 5 << 20;
 pub(crate) const MAX_PART_SIZE: u64 = 5 << 30;
 
 /// The largest part if all have the same size: up to so much may travel inside a state.
-const MAX_EQUAL_PART_SIZE: u64 = 1 << 30;
+pub(crate) const MAX_EQUAL_PART_SIZE: u64 = 1 << 30;
 
 /// The range of the read buffer.
 const READ_BUFFER: std::ops::RangeInclusive<u64> = 64 << 10..=4 << 20;
@@ -40,7 +44,9 @@ pub(crate) struct Settings {
     pub(crate) endpoint: Endpoint,
     pub(crate) encryption: Encryption,
     pub(crate) upload_part_size: u64,
-    /// Whether all parts of an upload but the last have the same size.
+    /// What the store is said to be able to do.
+    pub(crate) compatibility: Compatibility,
+    /// Whether all parts of an upload but the last have the same size, also if no store has demanded it.
     pub(crate) upload_equal_parts: bool,
     /// Parts that the store allows an upload to have.
     pub(crate) upload_max_parts: u32,
@@ -112,12 +118,14 @@ impl Settings {
         if memory_budget == 0 {
             return Err(options::MEMORY_BUDGET.invalid("0", "must be positive, but was 0"));
         }
+        let compatibility = Compatibility::read(config)?;
         Ok(Self {
             identity: Identity::read(config)?,
             endpoint: Endpoint::read(config)?,
             encryption: Encryption::read(config)?,
             upload_part_size: part_size(config, &options::UPLOAD_PART_SIZE)?,
-            upload_equal_parts: equal_parts(config)?,
+            compatibility,
+            upload_equal_parts: equal_parts(config, compatibility)?,
             upload_max_parts: max_parts(config)?,
             upload_concurrency: positive(config, &options::UPLOAD_CONCURRENCY)?.unwrap_or_else(processors),
             copy_threshold: part_size(config, &options::COPY_THRESHOLD)?,
@@ -127,7 +135,8 @@ impl Settings {
             entropy: Entropy::read(config)?,
             read_buffer_size: read_buffer_size(config)?,
             read_prefetch_max: read_prefetch_max(config)?,
-            read_verify_checksum: config.bool(&options::READ_VERIFY_CHECKSUM)?.unwrap_or(true),
+            read_verify_checksum: compatibility.checksums
+                && config.bool(&options::READ_VERIFY_CHECKSUM)?.unwrap_or(true),
             memory_budget,
             memory_budget_explicit: config
                 .text(&ConfigOption::new(
@@ -183,15 +192,15 @@ fn part_size(config: &Config, option: &ConfigOption) -> Result<u64> {
 }
 
 /// With equal parts a state holds up to a part, which must not be more than a state can be.
-fn equal_parts(config: &Config) -> Result<bool> {
-    let equal = config.bool(&options::EQUAL_PARTS)?.unwrap_or(false);
+fn equal_parts(config: &Config, compatibility: Compatibility) -> Result<bool> {
+    let equal = compatibility.equal_parts == Switch::On;
     let size = part_size(config, &options::UPLOAD_PART_SIZE)?;
     if equal && size > MAX_EQUAL_PART_SIZE {
         return Err(options::UPLOAD_PART_SIZE.invalid(
             &size.to_string(),
             &format!(
                 "must not exceed 1GB ({MAX_EQUAL_PART_SIZE} bytes) with '{}', but was {size} bytes",
-                options::EQUAL_PARTS.key
+                options::compatibility::EQUAL_PARTS.key
             ),
         ));
     }

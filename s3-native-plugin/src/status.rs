@@ -50,7 +50,7 @@ pub(crate) async fn head(
     let len = length(operation, path, head.content_length())?;
     let mut file = FileStatus::file(path.clone(), len)
         .with_modified(time(head.last_modified()))
-        .with_etag(head.e_tag().unwrap_or_default());
+        .with_etag(bucket.dialect.entity_tag(head.e_tag()));
     if let Some(version) = head.version_id() {
         file = file.with_attribute("version-id", version);
     }

@@ -190,6 +190,19 @@ impl Deviations {
         }
     }
 
+    /// Whether every condition of a write counts.
+    pub(crate) fn obeys_conditions(&self) -> bool {
+        [
+            self.put_conditions,
+            self.complete_conditions,
+            self.delete_conditions,
+            self.copy_conditions,
+        ]
+        .iter()
+        .all(|conditions| *conditions == Conditions::Obeyed)
+            && self.entity_tags == EntityTags::Strong
+    }
+
     /// Whether the framing of this request's body becomes content.
     pub(crate) fn stores_framing(&self, headers: &HeaderMap) -> bool {
         self.chunks == Chunks::Stored && chunk_scheme(headers).is_some()

@@ -81,7 +81,9 @@ impl Personality {
 
     /// The personality of this name.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|personality| personality.name() == name)
+        Self::ALL
+            .into_iter()
+            .find(|personality| personality.name() == name)
     }
 
     /// Makes a server behave so.

@@ -87,10 +87,7 @@ impl S3 for Backend {
         forward!(self, reads::get, r.input)
     }
 
-    async fn head_object(
-        &self,
-        mut r: S3Request<HeadObjectInput>,
-    ) -> S3Result<S3Response<HeadObjectOutput>> {
+    async fn head_object(&self, mut r: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
         self.deviations().head(&mut r.input);
         reads::head(&self.store, r.input)
     }
@@ -100,10 +97,7 @@ impl S3 for Backend {
         writes::put(&self.store, r).await.map(S3Response::new)
     }
 
-    async fn copy_object(
-        &self,
-        mut r: S3Request<CopyObjectInput>,
-    ) -> S3Result<S3Response<CopyObjectOutput>> {
+    async fn copy_object(&self, mut r: S3Request<CopyObjectInput>) -> S3Result<S3Response<CopyObjectOutput>> {
         self.deviations().copy(&mut r.input, &mut r.headers);
         let mut copied = copies::object(&self.store, r)?;
         self.deviations().copied(&mut copied.output);
@@ -144,10 +138,7 @@ impl S3 for Backend {
         forward!(self, multipart::create, r.input)
     }
 
-    async fn upload_part(
-        &self,
-        mut r: S3Request<UploadPartInput>,
-    ) -> S3Result<S3Response<UploadPartOutput>> {
+    async fn upload_part(&self, mut r: S3Request<UploadPartInput>) -> S3Result<S3Response<UploadPartOutput>> {
         self.deviations().upload_part(&mut r.input);
         multipart::part(&self.store, r).await.map(S3Response::new)
     }

@@ -220,16 +220,21 @@ impl Server {
     /// The configuration with which a filesystem plugin reaches this server, for keys that start with `prefix`,
     /// such as `s3.` or `fs.s3.`.
     pub fn config(&self, prefix: &str) -> Vec<(String, String)> {
-        let pairs = [
+        let mut pairs = vec![
             ("endpoint", self.endpoint()),
             ("access-key", self.access_key().to_owned()),
             ("secret-key", self.secret_key().to_owned()),
             ("region", self.region.clone()),
             ("path-style-access", "true".to_owned()),
         ];
-        pairs
-            .map(|(name, value)| (format!("{prefix}{name}"), value))
-            .into()
+        if self.store.settings().deviations.obeys_conditions() {
+            // A client need not find that out with requests that a test does not expect.
+            pairs.push(("conditional-writes", "true".to_owned()));
+        }
+        let prefixed = pairs
+            .into_iter()
+            .map(|(name, value)| (format!("{prefix}{name}"), value));
+        prefixed.collect()
     }
 
     /// What the server holds.

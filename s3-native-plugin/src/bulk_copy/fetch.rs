@@ -34,7 +34,7 @@ impl Version {
         FileStatus::file(location.clone(), self.len).with_etag(&self.etag)
     }
 
-    /// Whether a later request can be bound to this version.
+    /// Whether a later reply can be told to be of this version.
     pub(super) fn can_be_pinned(&self) -> bool {
         !self.etag.is_empty()
     }
@@ -57,7 +57,7 @@ pub(super) async fn head(shared: &Shared, location: &Location, with_checksum: bo
             Ok(head) => {
                 return Ok(Version {
                     len: length(OPERATION, location, head.content_length())?,
-                    etag: head.e_tag().unwrap_or_default().to_owned(),
+                    etag: shared.bucket.dialect.entity_tag(head.e_tag()),
                     expected: Expected::of_head(&head),
                 });
             }
@@ -121,7 +121,7 @@ impl Shared {
             }
             let version = Version {
                 len: length(OPERATION, location, reply.content_length())?,
-                etag: reply.e_tag().unwrap_or_default().to_owned(),
+                etag: self.bucket.dialect.entity_tag(reply.e_tag()),
                 expected: Expected::of_get(&reply),
             };
             let reply = Reply {
@@ -140,7 +140,7 @@ impl Shared {
         version: &Version,
         range: &Range<u64>,
     ) -> Result<Reply> {
-        let etag = version.can_be_pinned().then(|| version.etag.clone());
+        let etag = self.bucket.dialect.pin(&version.etag);
         let reply = self
             .bucket
             .client
@@ -152,7 +152,8 @@ impl Shared {
             .send()
             .await
             .map_err(|error| get_error(location, error, true))?;
-        Reply::check(location, version, range, reply)
+        let etag = self.bucket.dialect.entity_tag(reply.e_tag());
+        Reply::check(location, version, range, reply, &etag)
     }
 }
 
@@ -205,11 +206,9 @@ impl Reply {
         version: &Version,
         range: &Range<u64>,
         reply: GetObjectOutput,
+        etag: &str,
     ) -> Result<Self> {
-        if let Some(etag) = reply.e_tag()
-            && version.can_be_pinned()
-            && bare(etag) != bare(&version.etag)
-        {
+        if !etag.is_empty() && version.can_be_pinned() && bare(etag) != bare(&version.etag) {
             // A store that does not know If-Match.
             return Err(failure::changed(location, "it was replaced"));
         }

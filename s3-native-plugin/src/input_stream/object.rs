@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
-use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use bytes::Bytes;
 use plugin_api::{Error, ErrorKind, Location, Result, Retry};
 
@@ -26,6 +26,8 @@ pub(super) struct Object {
     pub(super) len: u64,
     /// Its entity tag: from the beginning, or from the first reply; never, if the store has none.
     etag: OnceLock<String>,
+    /// When it was last changed, if that is all there is to tell its version by.
+    modified: OnceLock<DateTime>,
     /// Whether the store itself has shown the object to us.
     seen: AtomicBool,
     /// Whether the store has sent the whole object in place of a range.
@@ -43,6 +45,7 @@ impl Object {
             path,
             len,
             etag: known,
+            modified: OnceLock::new(),
             seen: AtomicBool::new(seen),
             ignores_ranges: AtomicBool::new(false),
         }
@@ -70,7 +73,7 @@ impl Object {
                 .bucket(&self.bucket.name)
                 .key(self.path.key())
                 .set_range(range.clone())
-                .set_if_match(self.etag.get().cloned());
+                .set_if_match(self.etag.get().and_then(|etag| self.bucket.dialect.pin(etag)));
             if !verifies || !self.bucket.dialect.takes_checksum_mode() {
                 reply = call.send().await;
                 break;
@@ -108,10 +111,17 @@ impl Object {
 
     /// Makes sure that a reply is what was asked for: the same version and the same bytes.
     fn check(&self, start: u64, end: u64, output: GetObjectOutput) -> Result<ObjectBody> {
-        if let Some(etag) = output.e_tag().filter(|etag| !etag.is_empty())
-            && !same_etag(self.etag.get_or_init(|| etag.to_owned()), etag)
-        {
-            // A store that does not know If-Match.
+        let etag = self.bucket.dialect.entity_tag(output.e_tag());
+        let same = if etag.is_empty() {
+            // To the second: all that such a store tells of a version.
+            output
+                .last_modified()
+                .is_none_or(|time| self.modified.get_or_init(|| *time) == time)
+        } else {
+            same_etag(self.etag.get_or_init(|| etag.clone()), &etag)
+        };
+        if !same {
+            // A store that does not know If-Match, or whose tags are none that it could demand.
             return Err(changed(&self.path, "it was replaced"));
         }
         let is_range = start > 0 || end < self.len;

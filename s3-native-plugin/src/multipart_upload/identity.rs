@@ -11,6 +11,7 @@ use plugin_api::{ErrorKind, FileStatus, Result};
 use super::etag;
 use super::target::{NONCE_METADATA, Target, encode_crc32c};
 use super::upload::{Part, bare, is_of_ceph};
+use crate::dialect::refuses_checksum;
 use crate::error::s3_error;
 #[cfg(debug_assertions)]
 use crate::sabotage;
@@ -151,24 +152,23 @@ pub(crate) async fn find(
     target: &Target,
     content: Option<&Content>,
 ) -> Result<Found> {
-    let reply = target
-        .bucket
-        .client
-        .head_object()
-        .bucket(&target.bucket.name)
-        .key(target.key())
-        .set_checksum_mode(
-            target
-                .dialect()
-                .takes_checksums()
-                .then_some(ChecksumMode::Enabled),
-        )
-        .send()
-        .await
-        .map_err(|error| s3_error(operation, &target.location, error));
-    let object = match reply {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Found::Nothing),
-        reply => reply?,
+    let object = loop {
+        let asks = target.dialect().takes_checksums() && target.dialect().takes_checksum_mode();
+        let reply = target
+            .bucket
+            .client
+            .head_object()
+            .bucket(&target.bucket.name)
+            .key(target.key())
+            .set_checksum_mode(asks.then_some(ChecksumMode::Enabled))
+            .send()
+            .await
+            .map_err(|error| s3_error(operation, &target.location, error));
+        match reply {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Found::Nothing),
+            Err(error) if asks && refuses_checksum(&error) => target.dialect().forgo_checksum_mode(),
+            reply => break reply?,
+        }
     };
     let len = object.content_length().unwrap_or(0).cast_unsigned();
     #[cfg(debug_assertions)]
@@ -184,8 +184,8 @@ pub(crate) async fn find(
     if nonce != Some(&ours.to_string()) {
         return Ok(Found::Foreign);
     }
-    let etag = object.e_tag().unwrap_or_default();
-    match content.and_then(|content| content.difference(len, object.checksum_crc32_c(), etag)) {
+    let etag = target.dialect().entity_tag(object.e_tag());
+    match content.and_then(|content| content.difference(len, object.checksum_crc32_c(), &etag)) {
         Some(difference) => Ok(Found::OtherContent(difference)),
         None => Ok(Found::Ours(status(target, len, &object))),
     }
@@ -194,7 +194,7 @@ pub(crate) async fn find(
 /// What stands there, as far as length and entity tag tell. Never takes a stranger for ours.
 fn without_nonce(target: &Target, content: Option<&Content>, object: &HeadObjectOutput) -> Found {
     let len = object.content_length().unwrap_or(0).cast_unsigned();
-    let tag = object.e_tag().unwrap_or_default();
+    let tag = &*target.dialect().entity_tag(object.e_tag());
     let Some(content) = content else {
         return Found::Untold("its state does not say what it would hold".to_owned());
     };
@@ -230,7 +230,7 @@ fn status(target: &Target, len: u64, object: &HeadObjectOutput) -> FileStatus {
         .last_modified()
         .and_then(|time| std::time::SystemTime::try_from(*time).ok());
     FileStatus::file(target.location.clone(), len)
-        .with_etag(object.e_tag().unwrap_or_default())
+        .with_etag(target.dialect().entity_tag(object.e_tag()))
         .with_modified(modified)
 }
 

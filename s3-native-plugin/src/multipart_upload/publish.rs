@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_s3::operation::complete_multipart_upload::CompleteMultipartUploadOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
@@ -16,11 +17,14 @@ use super::identity::{Content, Found, find};
 use super::refusal;
 use super::target::{Target, encode_crc32c};
 use super::upload::{Part, Upload, is_of_ceph};
-use crate::dialect::{refuses_checksum, refuses_header};
+use crate::dialect::{Condition, Obedience, refuses_checksum, refuses_header};
 use crate::error::s3_error;
 
 /// Tries in all while another writer is in the way, on top of the SDK's own repetitions of each.
 const TRIES: u32 = 6;
+
+/// Most bytes of an object that is written a second time to try the store.
+const LARGEST_TRIAL: usize = 1 << 20;
 
 /// The delay before the second try; it doubles.
 const FIRST_DELAY: Duration = Duration::from_millis(25);
@@ -32,7 +36,7 @@ const FIRST_DELAY: Duration = Duration::from_millis(25);
 pub(crate) async fn put(operation: &'static str, target: &Target, body: Bytes) -> Result<FileStatus> {
     let crc32c = crc32c::crc32c(&body);
     let content = Content::whole(body.len() as u64, crc32c);
-    let mut headers = Headers::of(target);
+    let mut headers = Headers::of(target, Condition::Put);
     let mut attempt = 1;
     loop {
         if let Some(status) = headers
@@ -41,30 +45,15 @@ pub(crate) async fn put(operation: &'static str, target: &Target, body: Bytes) -
         {
             return Ok(status);
         }
-        let mut call = target
-            .bucket
-            .client
-            .put_object()
-            .bucket(&target.bucket.name)
-            .key(target.key())
-            .set_content_type(target.media_type())
-            .set_metadata(target.metadata())
-            .content_length((body.len() as u64).cast_signed())
-            .set_checksum_crc32_c(headers.checksum.then(|| encode_crc32c(crc32c)))
-            .set_if_none_match(headers.condition.then(|| "*".to_owned()))
-            .body(ByteStream::from(body.clone()))
-            .customize();
-        if target.bucket.settings.endpoint.unsigned_payload {
-            call = call.disable_payload_signing();
-        }
-        let error = match call.send().await {
-            Ok(reply) => {
+        let error = match send_put(operation, target, &body, crc32c, &headers).await {
+            Ok(etag) => {
                 headers.remember(target);
-                let etag = reply.e_tag().unwrap_or_default();
+                let etag = try_put(operation, target, &body, crc32c, &headers, etag).await;
                 return Ok(FileStatus::file(target.location.clone(), content.len).with_etag(etag));
             }
-            Err(error) => s3_error(operation, &target.location, error),
+            Err(error) => error,
         };
+        headers.note(target, &error);
         if headers.give_way(target, &error) {
             continue;
         }
@@ -86,6 +75,70 @@ pub(crate) async fn put(operation: &'static str, target: &Target, body: Bytes) -
     }
 }
 
+/// One such request, and the entity tag that it was answered with.
+async fn send_put(
+    operation: &'static str,
+    target: &Target,
+    body: &Bytes,
+    crc32c: u32,
+    headers: &Headers,
+) -> Result<String> {
+    let mut call = target
+        .bucket
+        .client
+        .put_object()
+        .bucket(&target.bucket.name)
+        .key(target.key())
+        .set_content_type(target.media_type())
+        .set_metadata(target.metadata())
+        .content_length((body.len() as u64).cast_signed())
+        .set_checksum_crc32_c(headers.checksum.then(|| encode_crc32c(crc32c)))
+        .set_if_none_match(headers.condition.then(|| "*".to_owned()))
+        .body(ByteStream::from(body.clone()))
+        .customize();
+    if target.bucket.settings.endpoint.unsigned_payload {
+        call = call.disable_payload_signing();
+    }
+    match call.send().await {
+        Ok(reply) => Ok(target.dialect().entity_tag(reply.e_tag())),
+        Err(error) => Err(s3_error(operation, &target.location, error)),
+    }
+}
+
+/// Finds out whether the store obeys the condition under which it has just written the object: writes it again,
+/// which must be refused. Returns the entity tag of what stands there.
+///
+/// The caller has not been told of the first request yet. So where the store overlooks the condition, the
+/// object is what it would be if that request had arrived later, nonce and all.
+async fn try_put(
+    operation: &'static str,
+    target: &Target,
+    body: &Bytes,
+    crc32c: u32,
+    headers: &Headers,
+    mut etag: String,
+) -> String {
+    let dialect = target.dialect();
+    if !headers.condition || body.len() > LARGEST_TRIAL {
+        return etag;
+    }
+    let Some(_trial) = dialect.begin_trial(Condition::Put) else {
+        return etag;
+    };
+    // Twice, since somebody may delete the object in between.
+    for _ in 0..2 {
+        match send_put(operation, target, body, crc32c, headers).await {
+            Ok(new) => etag = new,
+            Err(error) => {
+                headers.note(target, &error);
+                return etag;
+            }
+        }
+    }
+    dialect.learn(Condition::Put, Obedience::Lost);
+    etag
+}
+
 /// Makes the object of these parts, which ascend by number.
 ///
 /// # Errors
@@ -95,8 +148,10 @@ pub(crate) async fn put(operation: &'static str, target: &Target, body: Bytes) -
 pub(crate) async fn complete(operation: &'static str, upload: &Upload, parts: &[Part]) -> Result<FileStatus> {
     let target = &*upload.target;
     let content = Content::of_upload(&upload.id, parts);
-    let mut headers = Headers::of(target);
-    headers.must_ask |= headers.condition && is_of_ceph(&upload.id);
+    if is_of_ceph(&upload.id) && target.mode == WriteMode::NoOverwrite {
+        target.dialect().learn(Condition::Complete, Obedience::Unproven);
+    }
+    let mut headers = Headers::of(target, Condition::Complete);
     let mut attempt = 1;
     loop {
         if let Some(status) = headers
@@ -105,26 +160,20 @@ pub(crate) async fn complete(operation: &'static str, upload: &Upload, parts: &[
         {
             return Ok(status);
         }
-        let reply = target
-            .bucket
-            .client
-            .complete_multipart_upload()
-            .bucket(&target.bucket.name)
-            .key(target.key())
-            .upload_id(&upload.id)
-            .set_if_none_match(headers.condition.then(|| "*".to_owned()))
-            .multipart_upload(listed(parts))
-            .send()
-            .await;
-        let error = match reply {
+        let error = match send_complete(operation, upload, parts, headers.condition).await {
             Ok(reply) => {
                 headers.remember(target);
-                let etag = reply.e_tag().unwrap_or_default();
+                let etag = target.dialect().entity_tag(reply.e_tag());
                 let status = FileStatus::file(target.location.clone(), content.len).with_etag(etag);
-                return confirm(operation, upload, &content, status, reply.checksum_crc32_c()).await;
+                let status = confirm(operation, upload, &content, status, reply.checksum_crc32_c()).await?;
+                if headers.condition {
+                    try_complete(operation, upload, parts).await;
+                }
+                return Ok(status);
             }
-            Err(error) => s3_error(operation, &target.location, error),
+            Err(error) => error,
         };
+        headers.note(target, &error);
         // The request has no checksum header of its own.
         if headers.condition && refuses_header(&error) {
             headers.lose_condition();
@@ -160,6 +209,43 @@ pub(crate) async fn complete(operation: &'static str, upload: &Upload, parts: &[
         pause(attempt).await;
         attempt += 1;
     }
+}
+
+/// One such request.
+async fn send_complete(
+    operation: &'static str,
+    upload: &Upload,
+    parts: &[Part],
+    condition: bool,
+) -> Result<CompleteMultipartUploadOutput> {
+    let target = &*upload.target;
+    target
+        .bucket
+        .client
+        .complete_multipart_upload()
+        .bucket(&target.bucket.name)
+        .key(target.key())
+        .upload_id(&upload.id)
+        .set_if_none_match(condition.then(|| "*".to_owned()))
+        .multipart_upload(listed(parts))
+        .send()
+        .await
+        .map_err(|error| s3_error(operation, &target.location, error))
+}
+
+/// Finds out whether the store obeys the condition under which it has just completed the upload: completes it
+/// again. A store that looks at the condition refuses that. Any other answer shows nothing, since an upload that
+/// is gone is answered in many ways; none of them changes anything.
+async fn try_complete(operation: &'static str, upload: &Upload, parts: &[Part]) {
+    let dialect = upload.target.dialect();
+    let Some(_trial) = dialect.begin_trial(Condition::Complete) else {
+        return;
+    };
+    let shown = match send_complete(operation, upload, parts, true).await {
+        Err(error) if error.kind() == ErrorKind::PreconditionFailed => Obedience::Obeyed,
+        _ => Obedience::Unproven,
+    };
+    dialect.learn(Condition::Complete, shown);
 }
 
 /// Whether a reply that says success is about our parts: stores answer a repeated completion of one
@@ -266,6 +352,7 @@ pub(crate) async fn pause(attempt: u32) {
 
 /// The headers that a store may refuse.
 struct Headers {
+    kind: Condition,
     checksum: bool,
     condition: bool,
     /// Whether it must be asked by another request whether the key is taken. This is weaker: of two
@@ -274,13 +361,21 @@ struct Headers {
 }
 
 impl Headers {
-    fn of(target: &Target) -> Self {
-        let condition = target.mode == WriteMode::NoOverwrite;
-        let understood = target.dialect().takes_conditions();
+    fn of(target: &Target, kind: Condition) -> Self {
+        let wanted = target.mode == WriteMode::NoOverwrite;
+        let obedience = target.dialect().obedience(kind);
         Self {
+            kind,
             checksum: target.dialect().takes_checksums(),
-            condition: condition && understood,
-            must_ask: condition && !understood,
+            condition: wanted && obedience != Obedience::Lost,
+            must_ask: wanted && obedience != Obedience::Obeyed,
+        }
+    }
+
+    /// Learns from a failure: whoever says that the condition does not hold looks at it.
+    fn note(&self, target: &Target, error: &Error) {
+        if self.condition && error.kind() == ErrorKind::PreconditionFailed {
+            target.dialect().learn(self.kind, Obedience::Obeyed);
         }
     }
 
@@ -314,10 +409,13 @@ impl Headers {
         if !std::mem::take(&mut self.must_ask) {
             return Ok(None);
         }
-        match find(operation, target, Some(content)).await? {
-            Found::Nothing => Ok(None),
-            Found::Ours(status) => Ok(Some(status)),
-            found => Err(refusal::taken(operation, target, &found)),
+        match find(operation, target, Some(content)).await {
+            Ok(Found::Nothing) => Ok(None),
+            Ok(Found::Ours(status)) => Ok(Some(status)),
+            Ok(found) => Err(refusal::taken(operation, target, &found)),
+            // Who may write and not look relies upon the condition.
+            Err(error) if self.condition && error.kind() == ErrorKind::PermissionDenied => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
@@ -327,7 +425,7 @@ impl Headers {
             target.dialect().forgo_checksums();
         }
         if target.mode == WriteMode::NoOverwrite && !self.condition {
-            target.dialect().forgo_conditions();
+            target.dialect().learn(self.kind, Obedience::Lost);
         }
     }
 }

@@ -138,6 +138,7 @@ pub(crate) async fn explain(operation: &'static str, upload: &Upload, parts: &[P
         return if has_equal_parts(parts) {
             error
         } else {
+            upload.target.dialect().demand_equal_parts();
             error.with_remedy(
                 "if the store demands parts of one size, set 's3.upload.equal-parts' to true and write the data \
                  again to a new upload",

@@ -182,19 +182,20 @@ impl Upload {
                     return Err(error.with_detail("part", number.to_string()));
                 }
             };
-            let Some(etag) = reply.e_tag() else {
+            let etag = target.dialect().entity_tag(reply.e_tag());
+            if etag.is_empty() {
                 return Err(target.error(
                     "UploadPart",
                     ErrorKind::Unsupported,
                     format!("the store answered part {number} without an entity tag, which completing needs"),
                 ));
-            };
+            }
             return Ok(Part {
                 number,
                 size: body.len() as u64,
                 crc32c: Some(crc32c),
                 checksum_kept: checksums && (self.keeps_checksums || reply.checksum_crc32_c().is_some()),
-                etag: etag.to_owned(),
+                etag,
             });
         }
     }
@@ -224,7 +225,7 @@ impl Upload {
                 let Some(number) = number else { continue };
                 let listed = ListedPart {
                     size: part.size().unwrap_or(0).cast_unsigned(),
-                    etag: part.e_tag().unwrap_or_default().to_owned(),
+                    etag: target.dialect().entity_tag(part.e_tag()),
                 };
                 parts.insert(number, listed);
             }
