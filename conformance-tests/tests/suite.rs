@@ -5,7 +5,7 @@
 //! with the pairs `key=value` of `FSPLUG_CONFORMANCE_CONFIG`, one a line.
 //!
 //! On a personality the plugin gets endpoint and keys alone; what the store cannot keep is in
-//! `known-gaps/<personality>.txt`.
+//! `known-gaps/<target>.txt`, without the `s3-`.
 
 #[path = "support/plugins.rs"]
 mod plugins;
@@ -59,7 +59,7 @@ fn run(arguments: &Arguments) -> Outcome<ExitCode> {
         let prefix = Path::new(&name)
             .file_stem()
             .map_or(name.clone(), |stem| stem.to_string_lossy().into_owned());
-        tests.extend(tests_of(&prefix, &target, personality)?);
+        tests.extend(tests_of(&prefix, &target, personality.is_some())?);
         targets.push(target);
     }
     let conclusion = libtest_mimic::run(arguments, tests);
@@ -100,28 +100,32 @@ fn server(personality: Option<Personality>) -> Outcome<Server> {
 }
 
 /// What the store is known not to keep.
-fn known_gaps(personality: Option<Personality>) -> Outcome<KnownGaps> {
-    let path = match (env::var_os("FSPLUG_CONFORMANCE_GAPS"), personality) {
-        (Some(path), _) => PathBuf::from(path),
-        (None, Some(personality)) => Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("known-gaps")
-            .join(personality.name())
-            .with_extension("txt"),
-        (None, None) => return Ok(KnownGaps::default()),
+fn known_gaps(target: &str, is_personality: bool) -> Outcome<KnownGaps> {
+    let path = if let Some(path) = env::var_os("FSPLUG_CONFORMANCE_GAPS") {
+        PathBuf::from(path)
+    } else {
+        let name = target.strip_prefix("s3-").unwrap_or(target);
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("known-gaps");
+        let path = directory.join(name).with_extension("txt");
+        // Most stores have none.
+        if !is_personality || !path.exists() {
+            return Ok(KnownGaps::default());
+        }
+        path
     };
-    // Most need no such file.
-    if personality.is_some() && !path.exists() {
-        return Ok(KnownGaps::default());
-    }
     Ok(KnownGaps::parse(&fs::read_to_string(path)?)?)
 }
 
-fn tests_of(prefix: &str, target: &Arc<Target>, personality: Option<Personality>) -> Outcome<Vec<Trial>> {
-    let known_gaps = known_gaps(personality)?;
+fn tests_of(prefix: &str, target: &Arc<Target>, is_personality: bool) -> Outcome<Vec<Trial>> {
+    let known_gaps = known_gaps(prefix, is_personality)?;
     let cases = cases();
     known_gaps.check(&cases)?;
     let options = RunOptions {
-        rounds: personality.map_or(ROUNDS, |_| ROUNDS_OF_PERSONALITIES),
+        rounds: if is_personality {
+            ROUNDS_OF_PERSONALITIES
+        } else {
+            ROUNDS
+        },
         known_gaps,
         ..RunOptions::default()
     };

@@ -88,6 +88,13 @@ impl Content {
         }
     }
 
+    /// Whether checksum or entity tag of an object that does not differ prove that it has this content.
+    fn is_told(&self, checksum: Option<&str>, etag: &str) -> bool {
+        self.len == 0
+            || (self.crc32c.is_some() && checksum.is_some())
+            || self.etag.as_deref().is_some_and(|ours| ours == bare(etag))
+    }
+
     /// How the object differs from this content; [`None`] if nothing that the store tells differs.
     ///
     /// Entity tags are compared only by the number of parts that they end with, as long as there is a
@@ -186,9 +193,48 @@ pub(crate) async fn find(
     }
     let etag = target.dialect().entity_tag(object.e_tag());
     match content.and_then(|content| content.difference(len, object.checksum_crc32_c(), &etag)) {
-        Some(difference) => Ok(Found::OtherContent(difference)),
-        None => Ok(Found::Ours(status(target, len, &object))),
+        Some(difference) => return Ok(Found::OtherContent(difference)),
+        None => {}
     }
+    if let Some(content) = content
+        && !content.is_told(object.checksum_crc32_c(), &etag)
+        && let Some(ours) = content.crc32c
+        && let Some(stored) = sum_up(operation, target, len).await?
+        && stored != ours
+    {
+        return Ok(Found::OtherContent("its bytes are others".to_owned()));
+    }
+    Ok(Found::Ours(status(target, len, &object)))
+}
+
+/// The checksum of the object's bytes, which are read for it: the last resort where a store keeps no checksums and
+/// has tags of its own making. [`None`] for who may not read, and if it is no longer the object of this length.
+async fn sum_up(operation: &'static str, target: &Target, len: u64) -> Result<Option<u32>> {
+    let reply = target
+        .bucket
+        .client
+        .get_object()
+        .bucket(&target.bucket.name)
+        .key(target.key())
+        .send()
+        .await
+        .map_err(|error| s3_error(operation, &target.location, error));
+    let mut body = match reply {
+        Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::NotFound) => {
+            return Ok(None);
+        }
+        reply => reply?.body,
+    };
+    let (mut sum, mut read) = (0, 0_u64);
+    while let Some(frame) = body.next().await {
+        let frame = frame.map_err(|error| {
+            let message = format!("the object there broke off while it was read to be told: {error}");
+            target.error(operation, ErrorKind::Unavailable, message)
+        })?;
+        sum = crc32c::crc32c_append(sum, &frame);
+        read += frame.len() as u64;
+    }
+    Ok((read == len).then_some(sum))
 }
 
 /// What stands there, as far as length and entity tag tell. Never takes a stranger for ours.

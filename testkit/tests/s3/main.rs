@@ -16,6 +16,7 @@ mod imds;
 mod listing;
 mod multipart;
 mod objects;
+mod personalities;
 mod process;
 mod public_buckets;
 mod regions;
