@@ -213,6 +213,13 @@ impl Dialect {
         }
     }
 
+    /// The store does not know `If-None-Match`, with whatever request: one loss, which is told once.
+    pub(crate) fn lose_conditions_of_writes(&self) {
+        let complete = &self.conditions[Condition::Complete as usize].obedience;
+        complete.store(Obedience::Lost as u8, Ordering::Relaxed);
+        self.learn(Condition::Put, Obedience::Lost);
+    }
+
     /// Whether one request may delete many keys.
     pub(crate) fn takes_bulk_deletes(&self) -> bool {
         !self.refuses_bulk_deletes.load(Ordering::Relaxed)

@@ -9,6 +9,7 @@ use plugin_api::{Error, ErrorKind, FileStatus, Result};
 use tokio::task::{JoinError, JoinSet};
 
 pub(crate) mod etag;
+mod headers;
 mod identity;
 mod part_buffer;
 mod part_plan;

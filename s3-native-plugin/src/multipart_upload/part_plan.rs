@@ -157,12 +157,12 @@ mod tests {
         .unwrap()
     }
 
-    fn plan(settings: &Settings, expected_len: u64) -> Result<PartPlan> {
+    fn planned(settings: &Settings, expected_len: u64) -> Result<PartPlan> {
         PartPlan::new(settings, settings.upload_equal_parts, expected_len)
     }
 
     fn growing(part_size: u64, expected_len: u64) -> PartPlan {
-        plan(&settings(part_size, MAX_PARTS, false), expected_len).unwrap()
+        planned(&settings(part_size, MAX_PARTS, false), expected_len).unwrap()
     }
 
     fn total(plan: PartPlan) -> u64 {
@@ -192,13 +192,13 @@ mod tests {
     #[test]
     fn fewer_parts_grow_faster_and_never_beyond_5_gib() {
         for (parts, reached) in [(10, 5 << 30), (1_000, 500 << 30)] {
-            let plan = plan(&settings(5 << 20, parts, false), 0).unwrap();
+            let plan = planned(&settings(5 << 20, parts, false), 0).unwrap();
             assert!(total(plan) > reached, "{parts} parts hold {} bytes", total(plan));
             assert!(plan.size_of(parts + 1).is_err());
         }
         let few = settings(5 << 20, 10, false);
-        assert_eq!(plan(&few, 40 << 30).unwrap().base(), 4 << 30);
-        let error = plan(&few, 51 << 30).unwrap_err();
+        assert_eq!(planned(&few, 40 << 30).unwrap().base(), 4 << 30);
+        let error = planned(&few, 51 << 30).unwrap_err();
         assert_eq!(
             (error.kind(), error.remedy()),
             (ErrorKind::InvalidInput, "write several files")
@@ -208,14 +208,14 @@ mod tests {
     #[test]
     fn equal_parts_never_grow_and_what_they_cannot_hold_is_refused_with_the_size_that_can() {
         let equal = settings(5 << 20, MAX_PARTS, true);
-        let plan = plan(&equal, 0).unwrap();
+        let plan = planned(&equal, 0).unwrap();
         for number in [1, 555, 556, MAX_PARTS] {
             assert_eq!(plan.size_of(number).unwrap(), 5 << 20);
         }
         assert!(plan.size_of(MAX_PARTS + 1).is_err());
         let most = (5 << 20) * u64::from(MAX_PARTS);
-        assert!(plan(&equal, most).is_ok());
-        let error = plan(&equal, most + 1).unwrap_err();
+        assert!(planned(&equal, most).is_ok());
+        let error = planned(&equal, most + 1).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert!(
             error
@@ -223,7 +223,7 @@ mod tests {
                 .contains("'s3.upload.min.part.size' to 5242881 bytes"),
             "{error}"
         );
-        assert!(plan(&settings(5_242_881, MAX_PARTS, true), most + 1).is_ok());
+        assert!(planned(&settings(5_242_881, MAX_PARTS, true), most + 1).is_ok());
     }
 
     #[test]

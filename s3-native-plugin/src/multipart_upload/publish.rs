@@ -13,11 +13,12 @@ use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
 use plugin_api::{Error, ErrorKind, FileStatus, Result, WriteMode};
 
+use super::headers::Headers;
 use super::identity::{Content, Found, find};
 use super::refusal;
 use super::target::{Target, encode_crc32c};
 use super::upload::{Part, Upload, is_of_ceph};
-use crate::dialect::{Condition, Obedience, refuses_checksum, refuses_header};
+use crate::dialect::{Condition, Obedience, refuses_header};
 use crate::error::s3_error;
 
 /// Tries in all while another writer is in the way, on top of the SDK's own repetitions of each.
@@ -348,84 +349,4 @@ fn is_in_the_way(error: &Error) -> bool {
 /// Waits before the try after this one.
 pub(crate) async fn pause(attempt: u32) {
     tokio::time::sleep(FIRST_DELAY * 2_u32.saturating_pow(attempt.min(TRIES) - 1)).await;
-}
-
-/// The headers that a store may refuse.
-struct Headers {
-    kind: Condition,
-    checksum: bool,
-    condition: bool,
-    /// Whether it must be asked by another request whether the key is taken. This is weaker: of two
-    /// writers that ask at the same time both go on.
-    must_ask: bool,
-}
-
-impl Headers {
-    fn of(target: &Target, kind: Condition) -> Self {
-        let wanted = target.mode == WriteMode::NoOverwrite;
-        let obedience = target.dialect().obedience(kind);
-        Self {
-            kind,
-            checksum: target.dialect().takes_checksums(),
-            condition: wanted && obedience != Obedience::Lost,
-            must_ask: wanted && obedience != Obedience::Obeyed,
-        }
-    }
-
-    /// Learns from a failure: whoever says that the condition does not hold looks at it.
-    fn note(&self, target: &Target, error: &Error) {
-        if self.condition && error.kind() == ErrorKind::PreconditionFailed {
-            target.dialect().learn(self.kind, Obedience::Obeyed);
-        }
-    }
-
-    /// Drops the header that the error may be about: whether there was one left. The checksum goes
-    /// first; if that was not it, it comes back and the condition goes.
-    fn give_way(&mut self, target: &Target, error: &Error) -> bool {
-        if self.checksum && refuses_checksum(error) {
-            self.checksum = false;
-            return true;
-        }
-        if self.condition && refuses_header(error) {
-            self.lose_condition();
-            self.checksum = target.dialect().takes_checksums();
-            return true;
-        }
-        false
-    }
-
-    fn lose_condition(&mut self) {
-        self.condition = false;
-        self.must_ask = true;
-    }
-
-    /// Asks whether the key is taken, if no condition says so. `Some` if our own object is there.
-    async fn stand_in_for_condition(
-        &mut self,
-        operation: &'static str,
-        target: &Target,
-        content: &Content,
-    ) -> Result<Option<FileStatus>> {
-        if !std::mem::take(&mut self.must_ask) {
-            return Ok(None);
-        }
-        match find(operation, target, Some(content)).await {
-            Ok(Found::Nothing) => Ok(None),
-            Ok(Found::Ours(status)) => Ok(Some(status)),
-            Ok(found) => Err(refusal::taken(operation, target, &found)),
-            // Who may write and not look relies upon the condition.
-            Err(error) if self.condition && error.kind() == ErrorKind::PermissionDenied => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// The request passed: what it went without is not sent again.
-    fn remember(&self, target: &Target) {
-        if !self.checksum {
-            target.dialect().forgo_checksums();
-        }
-        if target.mode == WriteMode::NoOverwrite && !self.condition {
-            target.dialect().learn(self.kind, Obedience::Lost);
-        }
-    }
 }

@@ -4,6 +4,7 @@
 mod fixture;
 
 mod closing;
+mod compatibility;
 mod create;
 mod deletion;
 mod directories;
