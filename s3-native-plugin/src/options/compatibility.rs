@@ -4,6 +4,7 @@ use plugin_api::{ConfigOption, ValueType};
 
 /// Whether all parts of an upload but the last have the same size.
 pub const EQUAL_PARTS: ConfigOption = ConfigOption::new("s3.upload.equal-parts", ValueType::Text)
+    .scoped(&["upload.equal-parts"])
     .default("auto")
     .range("auto, true or false")
     .describe(
@@ -36,6 +37,7 @@ pub const CHECKSUM_VALIDATION: ConfigOption =
 
 /// Whether the conditions of writes, copies and deletions are relied upon.
 pub const CONDITIONAL_WRITES: ConfigOption = ConfigOption::new("s3.conditional-writes", ValueType::Text)
+    .scoped(&["conditional-writes"])
     .default("auto")
     .range("auto, true or false")
     .describe(
@@ -48,6 +50,12 @@ pub const CONDITIONAL_WRITES: ConfigOption = ConfigOption::new("s3.conditional-w
 
 /// Whether one request may delete many keys.
 pub const DELETE_BATCH_ENABLED: ConfigOption = ConfigOption::new("s3.delete.batch.enabled", ValueType::Bool)
+    .aliases(&[
+        "fs.s3a.multiobjectdelete.enable",
+        "s3a.multiobjectdelete.enable",
+        "s3.multiobjectdelete.enable",
+    ])
+    .scoped(&["batch-delete", "delete.batch.enabled"])
     .default("true")
     .describe(
         "Delete many keys with one request. With 'false' each key takes a request of its own, 16 at a time. A \
@@ -56,6 +64,11 @@ pub const DELETE_BATCH_ENABLED: ConfigOption = ConfigOption::new("s3.delete.batc
 
 /// The keys of one request that deletes many.
 pub const DELETE_BATCH_SIZE: ConfigOption = ConfigOption::new("s3.delete.batch-size", ValueType::Integer)
+    .aliases(&[
+        "fs.s3a.bulk.delete.page.size",
+        "s3a.bulk.delete.page.size",
+        "s3.bulk.delete.page.size",
+    ])
     .default("1000")
     .range("1 to 1000")
     .describe("Keys that are deleted with one request.");
