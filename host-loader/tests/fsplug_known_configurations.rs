@@ -129,7 +129,7 @@ const EXPECTED: &[Expected] = &[
     Expected {
         file: "native-async.yaml",
         options: &[("s3.async.enabled", "true", 1)],
-        findings: &[("no-effect", "s3.async.enabled")],
+        findings: &[],
     },
     Expected {
         file: "native-checkpointing.yaml",

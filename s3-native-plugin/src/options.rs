@@ -377,4 +377,5 @@ pub const OPTIONS: &[ConfigOption] = &[
     ignored::MULTIPART_THRESHOLD,
     ignored::PROXY_HOST,
     ignored::PROXY_PORT,
+    ignored::PRESTO_SSE,
 ];

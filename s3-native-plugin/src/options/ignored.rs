@@ -26,7 +26,8 @@ pub(super) const ASYNC_ENABLED: ConfigOption = ignored(
     ValueType::Bool,
     &[],
     "all requests are asynchronous here",
-);
+)
+.default("true");
 pub(super) const CLIENT_CLOSE_TIMEOUT: ConfigOption = ignored(
     "s3.client.close.timeout",
     ValueType::Duration,
@@ -39,7 +40,8 @@ pub(super) const CLIENT_TYPE: ConfigOption = ignored(
     &[],
     "there is one client, the SDK's over hyper",
 );
-pub(super) const CRT_ENABLED: ConfigOption = ignored("s3.crt.enabled", ValueType::Bool, &[], NO_CRT);
+pub(super) const CRT_ENABLED: ConfigOption =
+    ignored("s3.crt.enabled", ValueType::Bool, &[], NO_CRT).default("false");
 pub(super) const CRT_TARGET_THROUGHPUT: ConfigOption =
     ignored("s3.crt.target-throughput-gbps", ValueType::Text, &[], NO_CRT);
 pub(super) const CRT_MAX_NATIVE_MEMORY: ConfigOption =
@@ -54,7 +56,8 @@ pub(super) const DOWNLOAD_BUFFER_SIZE: ConfigOption = ignored(
     &[],
     "what is copied goes to the file as it arrives",
 );
-pub(super) const METRICS_ENABLED: ConfigOption = ignored("s3.metrics.enabled", ValueType::Bool, &[], METRICS);
+pub(super) const METRICS_ENABLED: ConfigOption =
+    ignored("s3.metrics.enabled", ValueType::Bool, &[], METRICS).default("true");
 pub(super) const METRICS_ALLOWLIST: ConfigOption =
     ignored("s3.metrics.allowlist", ValueType::List, &[], METRICS);
 pub(super) const METRICS_WINDOW: ConfigOption = ignored(
@@ -164,3 +167,10 @@ pub(super) const PROXY_PORT: ConfigOption = ignored(
     &["s3a.proxy.port", "s3.proxy.port"],
     PROXY,
 );
+pub(super) const PRESTO_SSE: ConfigOption = ignored(
+    "presto.s3.sse.enabled",
+    ValueType::Bool,
+    &["s3.sse.enabled"],
+    "nothing is encrypted on its account: set 's3.sse.type' to sse-s3 or sse-kms",
+)
+.default("false");
