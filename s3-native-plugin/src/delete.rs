@@ -77,21 +77,23 @@ pub(crate) async fn delete_unchanged(
     path: &Location,
     etag: &str,
 ) -> Result<()> {
-    let Some(wanted) = bucket.dialect.pin(etag) else {
+    if etag.is_empty() {
         return delete_object(bucket, operation, path).await;
-    };
-    if let Some(_trial) = bucket.dialect.begin_trial(Condition::Delete)
+    }
+    let pin = bucket.dialect.pin(etag);
+    if pin.is_some()
+        && let Some(_trial) = bucket.dialect.begin_trial(Condition::Delete)
         && try_condition(bucket, operation, path, etag).await?
     {
         return Ok(());
     }
-    if bucket.dialect.obedience(Condition::Delete) == Obedience::Lost {
+    let Some(wanted) = pin.filter(|_| bucket.dialect.obedience(Condition::Delete) != Obedience::Lost) else {
         // Not one step with the deletion, but all that is left.
         return match status::head(bucket, operation, path).await? {
             Some(found) if found.etag != etag => Err(replaced(operation, path)),
             _ => delete_object(bucket, operation, path).await,
         };
-    }
+    };
     let Err(error) = delete_if(bucket, operation, path, &wanted).await else {
         return Ok(());
     };

@@ -6,6 +6,7 @@ use crate::operation::Operation;
 
 /// In what a server differs from Amazon S3; by default in nothing.
 #[derive(Clone, Copy, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a deviation of its own")]
 pub(crate) struct Deviations {
     pub(crate) checksums: Checksums,
     pub(crate) chunks: Chunks,
@@ -130,14 +131,13 @@ impl Deviations {
     fn refused_checksum(&self, operation: &Operation, headers: &HeaderMap) -> Option<Refusal> {
         let name = checksum_header(headers)?;
         match self.checksums {
-            Checksums::Verified | Checksums::Unknown => None,
             Checksums::Unsupported if is_upload(operation) => Some(Refusal::new(
                 400,
                 "InvalidArgument",
                 format!("Unsupported header '{name}' received for this API call."),
             )),
-            Checksums::Unsupported => None,
             Checksums::NotImplemented => Some(Refusal::of_header(name, headers)),
+            _ => None,
         }
     }
 

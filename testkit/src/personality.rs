@@ -14,9 +14,9 @@ pub enum Personality {
     /// demands one. Small parts, wrong digests, wrong order, part numbers beyond 10,000 and long keys are
     /// refused by every personality.
     AwsStrict,
-    /// MinIO of about 2021 and gateways of its time. Trailers fail with `XAmzContentSHA256Mismatch` and
+    /// `MinIO` of about 2021 and gateways of its time. Trailers fail with `XAmzContentSHA256Mismatch` and
     /// `DeleteObjects` without `Content-MD5` with `MissingContentMD5` (minio issues 20875 and 20849);
-    /// conditions of writes are overlooked. MinIO itself overlooks checksum headers of that time, others
+    /// conditions of writes are overlooked. `MinIO` itself overlooks checksum headers of that time, others
     /// refuse them: the harder case is taken, in the words of Backblaze B2.
     OldMinio,
     /// Ceph RGW 16.2, as observed on the real one: uploads in parts as with

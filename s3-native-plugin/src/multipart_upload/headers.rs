@@ -8,6 +8,10 @@ use super::target::Target;
 use crate::dialect::{Condition, Obedience, refuses_checksum, refuses_header};
 
 /// The headers that a store may refuse.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is about a header or request of its own"
+)]
 pub(super) struct Headers {
     kind: Condition,
     pub(super) checksum: bool,

@@ -192,9 +192,9 @@ pub(crate) async fn find(
         return Ok(Found::Foreign);
     }
     let etag = target.dialect().entity_tag(object.e_tag());
-    match content.and_then(|content| content.difference(len, object.checksum_crc32_c(), &etag)) {
-        Some(difference) => return Ok(Found::OtherContent(difference)),
-        None => {}
+    let difference = content.and_then(|content| content.difference(len, object.checksum_crc32_c(), &etag));
+    if let Some(difference) = difference {
+        return Ok(Found::OtherContent(difference));
     }
     if let Some(content) = content
         && !content.is_told(object.checksum_crc32_c(), &etag)
