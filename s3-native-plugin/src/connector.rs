@@ -79,9 +79,10 @@ const RUSTLS: tls::Provider = tls::Provider::Rustls(tls::rustls_provider::Crypto
 /// # Errors
 /// As [`http_client`].
 pub(crate) fn credentials_client(settings: &Settings, tls: bool) -> Result<SharedHttpClient> {
-    let context = match tls {
-        true => Some(trust::context(settings.endpoint.ca_bundle.as_deref())?),
-        false => None,
+    let context = if tls {
+        Some(trust::context(settings.endpoint.ca_bundle.as_deref())?)
+    } else {
+        None
     };
     let proxy = https_proxy();
     Ok(http_client_fn(move |timeouts, _| {

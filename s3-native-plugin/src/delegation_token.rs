@@ -110,7 +110,7 @@ impl Source {
                 .send()
                 .await
                 .map(|reply| reply.credentials)
-                .map_err(refused)?,
+                .map_err(|error| refused(&error))?,
             Some(arn) => client
                 .assume_role()
                 .role_arn(arn)
@@ -119,7 +119,7 @@ impl Source {
                 .send()
                 .await
                 .map(|reply| reply.credentials)
-                .map_err(refused)?,
+                .map_err(|error| refused(&error))?,
         };
         session.ok_or_else(|| {
             Error::new(ErrorKind::Unavailable, "STS answered without credentials")
@@ -151,19 +151,19 @@ impl Source {
     }
 }
 
-fn refused<E, R>(error: SdkError<E, R>) -> Error
+fn refused<E, R>(error: &SdkError<E, R>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
     R: std::fmt::Debug + 'static,
 {
-    let (kind, retry) = match &error {
+    let (kind, retry) = match error {
         SdkError::ServiceError(_) => (ErrorKind::PermissionDenied, Retry::No),
         _ => (ErrorKind::Unavailable, Retry::Yes),
     };
     let code = error.code().unwrap_or_default().to_owned();
     let cause = error
         .message()
-        .map_or_else(|| crate::error::root_cause(&error).to_string(), str::to_owned);
+        .map_or_else(|| crate::error::root_cause(error), str::to_owned);
     Error::new(
         kind,
         format!("STS gave no session: {}", crate::error::one_line(&cause)),

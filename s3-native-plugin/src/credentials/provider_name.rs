@@ -94,15 +94,15 @@ impl ProviderName {
 
     /// One name of each, for an error text.
     pub(crate) fn all() -> String {
-        let mut named: Vec<Self> = Vec::new();
-        let mut names = Vec::new();
-        for (name, provider) in NAMES {
-            if !named.contains(provider) {
-                named.push(*provider);
-                names.push(*name);
-            }
-        }
-        names.join(", ")
+        let is_first = |position: usize| {
+            let provider = NAMES[position].1;
+            NAMES.iter().position(|(_, other)| *other == provider) == Some(position)
+        };
+        let first = NAMES
+            .iter()
+            .enumerate()
+            .filter(|(position, _)| is_first(*position));
+        first.map(|(_, (name, _))| *name).collect::<Vec<_>>().join(", ")
     }
 }
 

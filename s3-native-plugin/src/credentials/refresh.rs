@@ -140,7 +140,7 @@ impl RefreshingProvider {
             if let Some((_, true)) = shared.usable()
                 && let Err(error) = shared.ask().await
             {
-                let cause = crate::error::root_cause(&error).to_string();
+                let cause = crate::error::root_cause(&error);
                 tracing::warn!("credentials could not be renewed, and will be tried again: {cause}");
                 shared.kept().renew_at = Some((shared.clock)() + PAUSE);
             }

@@ -5,10 +5,10 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::process::Command;
 
-use plugin_api::{Config, Error, ErrorKind, FileSystem, FileSystemFactory, Result};
+use plugin_api::{Config, Error, ErrorKind, FileSystem, FileSystemFactory, Location, Result};
 use testkit::Server;
 
-use crate::fixture::{BUCKET, at, factory};
+use crate::fixture::{BUCKET, factory};
 
 const CHILD: &str = "FSPLUG_TEST_CHILD";
 
@@ -35,10 +35,15 @@ fn in_child(name: &str, environment: &[(&str, &str)]) -> bool {
 }
 
 async fn status(pairs: &[(&str, &str)]) -> Result<(), Error> {
+    status_of(BUCKET, pairs).await
+}
+
+async fn status_of(bucket: &str, pairs: &[(&str, &str)]) -> Result<(), Error> {
     let config = Config::from_pairs(pairs.iter().copied());
     let factory = factory();
-    let fs: std::sync::Arc<dyn FileSystem> = factory.create(&at(""), &config).await?;
-    fs.status(&at("")).await.map(drop)
+    let root = Location::new("s3", bucket, "").unwrap();
+    let fs: std::sync::Arc<dyn FileSystem> = factory.create(&root, &config).await?;
+    fs.status(&root).await.map(drop)
 }
 
 #[tokio::test]
@@ -147,6 +152,20 @@ async fn a_bucket_is_reached_through_its_access_point() {
             asked,
             "logs-123456789012.s3-accesspoint.eu-west-1.amazonaws.com:443"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_directory_bucket_is_asked_for_a_session_in_its_zone() {
+    let name = "a_directory_bucket_is_asked_for_a_session_in_its_zone";
+    match asked_of_proxy(name, &[]) {
+        Some(asked) => {
+            assert_eq!(
+                asked,
+                "logs--use1-az4--x-s3.s3express-use1-az4.us-east-1.amazonaws.com:443"
+            );
+        }
+        None => drop(status_of("logs--use1-az4--x-s3", &KEYS).await.unwrap_err()),
     }
 }
 

@@ -142,7 +142,10 @@ async fn a_right_that_is_missing_is_told_at_once() {
     server
         .faults()
         .add(Fault::on("ListObjectsV2").action(Action::status(403, "AccessDenied", "Access Denied")));
-    let error = fs.list_all(&location(""), &Default::default()).await.unwrap_err();
+    let error = fs
+        .list_all(&location(""), &plugin_api::ListOptions::default())
+        .await
+        .unwrap_err();
     assert_eq!(
         (error.kind(), error.attempts()),
         (ErrorKind::PermissionDenied, 1),
