@@ -44,7 +44,8 @@ impl Claims {
             date: text("x-amz-date").unwrap_or_default(),
             signed_headers: names(field("SignedHeaders=")?),
             expires: None,
-            token: text("x-amz-security-token"),
+            // Some who provide credentials without a session say so by an empty token.
+            token: text("x-amz-security-token").filter(|token| !token.is_empty()),
             in_url: false,
         })
     }

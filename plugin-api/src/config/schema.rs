@@ -231,6 +231,10 @@ fn global<'a>(config: &'a Config, option: &OptionInfo) -> Vec<(&'a str, &'a str)
             .filter(|(key, value)| !value.trim().is_empty() && sets(option, name, key))
             .collect()
     };
+    if option.value_type == ValueType::Map {
+        // All spellings together, as `Config::map` reads them.
+        return option.names().flat_map(set).collect();
+    }
     option
         .names()
         .map(set)
