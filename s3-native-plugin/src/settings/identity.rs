@@ -89,7 +89,7 @@ fn providers(config: &Config) -> Result<Vec<ProviderName>> {
                         option.key
                     ),
                 )
-                .with_remedy(format!("use of {}", ProviderName::all()))
+                .with_remedy(format!("use one of {}", ProviderName::all()))
             })
         })
         .collect()
