@@ -2,6 +2,7 @@
 
 mod builder;
 mod configured;
+mod delegation_tokens;
 mod instances;
 mod resolve;
 

@@ -9,6 +9,7 @@
 //! - The host's own file system is [`local`], scheme `file`.
 //! - Log events, spans and metrics of plugins arrive in the host's `tracing` subscriber:
 //!   [`telemetry`].
+//! - One process can obtain short-lived credentials for others: [`DelegationTokenManager`].
 //! - A broken plugin is reported ([`FileSystems::plugins`]) and does not keep the others from
 //!   loading.
 //!
@@ -34,6 +35,7 @@
 mod audit;
 pub mod blocking;
 pub mod configuration;
+mod delegation_tokens;
 mod discovery;
 mod elf_image;
 mod file_systems;
@@ -43,6 +45,7 @@ mod manifest_note;
 mod plugin;
 pub mod telemetry;
 
+pub use delegation_tokens::{DelegationTokenManager, DelegationTokens};
 pub use file_systems::{FileSystems, FileSystemsBuilder};
 pub use plugin::PluginReport;
 pub use plugin_api;

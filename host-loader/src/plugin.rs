@@ -75,6 +75,11 @@ impl Plugin {
         &self.name
     }
 
+    /// What it says about itself, if that could be read; also of a plugin that was refused.
+    pub(crate) fn manifest(&self) -> Option<&Manifest> {
+        self.manifest.as_ref()
+    }
+
     /// The schemes that it serves; none if it was refused.
     pub(crate) fn schemes(&self) -> &[String] {
         match (&self.refused, &self.manifest) {
