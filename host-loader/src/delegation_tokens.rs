@@ -74,11 +74,11 @@ pub struct DelegationTokenManager {
     shared: Arc<Shared>,
     /// The services whose tokens are obtained, sorted.
     names: Vec<String>,
-    stage: Mutex<Stage>,
+    progress: Mutex<Progress>,
 }
 
 /// How far a manager has come.
-enum Stage {
+enum Progress {
     Ready(Services),
     /// Resolves when the thread has ended.
     Started(future::Shared<oneshot::Receiver<()>>),
@@ -102,7 +102,7 @@ impl DelegationTokenManager {
                 shut_down,
             )),
             names,
-            stage: Mutex::new(Stage::Ready(services)),
+            progress: Mutex::new(Progress::Ready(services)),
         })
     }
 
@@ -152,15 +152,16 @@ impl DelegationTokenManager {
 
     /// Starts the thread, and returns what the first cycle comes to; `None` if there is nothing to start.
     fn spawn(&self) -> Result<Option<oneshot::Receiver<Result<()>>>> {
-        let mut stage = lock(&self.stage);
+        let mut progress = lock(&self.progress);
         if self.shared.state().schedule.is_stopped() {
             return Err(closed());
         }
-        if self.names.is_empty() || matches!(*stage, Stage::Started(_)) {
+        if self.names.is_empty() || matches!(*progress, Progress::Started(_)) {
             return Ok(None);
         }
         let (end, ended) = oneshot::channel::<()>();
-        let Stage::Ready(services) = mem::replace(&mut *stage, Stage::Started(ended.shared())) else {
+        let Progress::Ready(services) = mem::replace(&mut *progress, Progress::Started(ended.shared()))
+        else {
             return Err(closed());
         };
         let (send, first) = oneshot::channel();
@@ -205,7 +206,7 @@ impl DelegationTokenManager {
 
     fn request(&self) -> Result<oneshot::Receiver<Result<()>>> {
         let (send, served) = oneshot::channel();
-        let stage = lock(&self.stage);
+        let progress = lock(&self.progress);
         let mut state = self.shared.state();
         if state.schedule.is_stopped() {
             return Err(closed());
@@ -214,7 +215,7 @@ impl DelegationTokenManager {
             let _ = send.send(Ok(()));
             return Ok(served);
         }
-        if !matches!(*stage, Stage::Started(_)) {
+        if !matches!(*progress, Progress::Started(_)) {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
                 "the manager of delegation tokens was not started",
@@ -239,10 +240,10 @@ impl DelegationTokenManager {
     /// May be cancelled, which does not stop the stop.
     pub async fn stop(&self) {
         self.shared.stop();
-        let ended = match &mut *lock(&self.stage) {
-            Stage::Started(ended) => Some(ended.clone()),
+        let ended = match &mut *lock(&self.progress) {
+            Progress::Started(ended) => Some(ended.clone()),
             never_started => {
-                *never_started = Stage::Stopped;
+                *never_started = Progress::Stopped;
                 None
             }
         };

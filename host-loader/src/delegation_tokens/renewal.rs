@@ -272,6 +272,6 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// A number from 0 up to 1: enough to keep processes that fail together from trying again together.
 fn random() -> f64 {
     use std::hash::{BuildHasher, RandomState};
-    let bits = RandomState::new().hash_one(()) >> 32;
-    bits as f64 / f64::from(u32::MAX)
+    let bits = u32::try_from(RandomState::new().hash_one(()) >> 32).unwrap_or_default();
+    f64::from(bits) / f64::from(u32::MAX)
 }

@@ -85,7 +85,7 @@ fn a_job_outlives_sessions_that_the_server_ends_early() {
             }
             begin.wait();
             // The new session comes while requests are under way.
-            clock.pass(LIFE / 100, &manager);
+            clock.pass(LIFE / 50, &manager);
             take_over();
         });
         assert_eq!(server.sessions().len(), round + 2);
