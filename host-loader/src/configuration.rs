@@ -28,6 +28,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use plugin_api::Config;
+use zeroize::Zeroizing;
 
 pub use explanation::{ExplainedOption, Explanation};
 pub use finding::{Finding, FindingKind};
@@ -75,10 +76,11 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A value and where it comes from. The value may be a secret, and so it has no `Debug`.
+/// A value and where it comes from. The value may be a secret, and so it has no `Debug` and is overwritten when it
+/// is dropped.
 #[derive(Clone)]
 struct Value {
-    text: String,
+    text: Zeroizing<String>,
     origin: Origin,
 }
 
@@ -95,7 +97,7 @@ impl Configuration {
     /// Sets a value, unless it is blank and there is one already.
     pub fn set(&mut self, key: impl Into<String>, text: impl Into<String>, origin: Origin) {
         let value = Value {
-            text: text.into(),
+            text: Zeroizing::new(text.into()),
             origin,
         };
         match self.values.entry(key.into()) {
@@ -121,7 +123,7 @@ impl Configuration {
         Config::from_pairs(
             self.values
                 .iter()
-                .map(|(key, value)| (key.clone(), value.text.clone())),
+                .map(|(key, value)| (key.clone(), value.text.as_str())),
         )
     }
 

@@ -8,6 +8,7 @@ use std::fmt::Debug;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use host_loader::plugin_api::telemetry as plugin_telemetry;
 use host_loader::plugin_api::{
     Callsite, CallsiteKind, FieldValue, Fields, Host, HostSubscriber, Level, Measurement, MemoryPressure,
     MetricKind,
@@ -262,6 +263,25 @@ fn what_the_hosts_filters_refuse_does_not_cross_the_boundary() {
     let lines = fixture.recording.take();
     assert_eq!(lines.iter().filter(|line| line.contains("wanted")).count(), 10);
     assert_eq!(lines.len(), 12, "{lines:?}");
+}
+
+#[test]
+fn a_field_that_is_withheld_arrives_without_its_value() {
+    plugin_telemetry::withhold(&[("chatty", "request"), ("chatty", "message")]);
+    let fixture = Fixture::new("trace");
+    fixture.call(|| {
+        debug!(target: "chatty", request = "canary", attempt = 1, "canary");
+        let span = span!(target: "chatty", tracing::Level::INFO, "send", request = tracing::field::Empty);
+        span.record("request", tracing::field::debug("canary"));
+        debug!(target: "other", request = 2);
+    });
+    let lines = fixture.recording.take().join("\n");
+    assert!(!lines.contains("canary"), "{lines}");
+    assert_eq!(lines.matches("<withheld>").count(), 3, "{lines}");
+    assert!(
+        lines.contains("\"attempt\": \"1\"") && lines.contains("\"request\": \"2\""),
+        "{lines}"
+    );
 }
 
 #[test]

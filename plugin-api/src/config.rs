@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use crate::Result;
 use spelling::{parse_bytes, parse_duration, parse_map};
 
@@ -16,9 +18,10 @@ pub use schema::{Effective, Schema, Scoped};
 
 /// Configuration values by key.
 ///
-/// `Debug` prints keys only, since any value may be a secret.
+/// Any value may be a secret: `Debug` prints keys only, and a value is overwritten in memory when it is replaced,
+/// removed or dropped.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Config(BTreeMap<String, String>);
+pub struct Config(BTreeMap<String, Zeroizing<String>>);
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -32,19 +35,19 @@ impl Config {
         Self(
             pairs
                 .into_iter()
-                .map(|(key, value)| (key.into(), value.into()))
+                .map(|(key, value)| (key.into(), Zeroizing::new(value.into())))
                 .collect(),
         )
     }
 
     /// Sets a value.
     pub fn set(&mut self, key: impl Into<String>, value: impl Into<String>) {
-        self.0.insert(key.into(), value.into());
+        self.0.insert(key.into(), Zeroizing::new(value.into()));
     }
 
     /// The value of exactly this key.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key).map(String::as_str)
+        self.0.get(key).map(|value| value.as_str())
     }
 
     /// Every pair, by key.

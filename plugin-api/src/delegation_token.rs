@@ -8,7 +8,8 @@ use bytes::Bytes;
 
 use crate::Result;
 
-/// Credentials for others, as bytes that only the plugin understands.
+/// Credentials for others, as bytes that only the plugin understands. The bytes belong to whoever made them: the S3
+/// plugin overwrites those that it made when the last clone of them is dropped; copies are their maker's affair.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DelegationToken {
     /// The secret itself.

@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use tracing_core::callsite::Identifier;
 use tracing_core::field::{Field, Visit};
@@ -19,6 +19,12 @@ use crate::{Callsite, CallsiteKind, FieldValue, HostRef, Level};
 /// The number of spans that the host does not want, and the parent of what has none: it never
 /// stands for a span of the host.
 const NO_SPAN: u64 = u64::MAX;
+
+/// What is shown in the place of a value that is withheld.
+const WITHHELD: &str = "<withheld>";
+
+/// What [`withhold`] was given.
+static WITHHELD_FIELDS: OnceLock<&'static [(&'static str, &'static str)]> = OnceLock::new();
 
 /// A `tracing` subscriber that forwards events and spans to the [`Host`](crate::Host).
 ///
@@ -52,6 +58,14 @@ pub fn install(host: HostRef) {
 /// Asks the host again what it wants; to be called after the host has changed its filters.
 pub fn refresh() {
     tracing_core::callsite::rebuild_interest_cache();
+}
+
+/// Keeps the values of these fields from the host, each given as target and name: those in which a library logs what
+/// may be a secret, such as the body of a request. Their events are still logged, without these values. To be called
+/// by the factory's constructor, before it logs anything; only the first call counts.
+pub fn withhold(fields: &'static [(&'static str, &'static str)]) {
+    // A second host in the same process asks for the same.
+    let _ = WITHHELD_FIELDS.set(fields);
 }
 
 /// Logs panics as errors, with thread and place, instead of writing them to the standard error
@@ -144,10 +158,13 @@ impl Subscriber for HostSubscriber {
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
         let parent = parent_number(span.parent(), span.is_root());
-        let mut values = Values::default();
-        span.record(&mut values);
         let metadata = span.metadata();
-        let number = match self.host.new_span(self.callsite(metadata), parent, &values.0) {
+        let mut values = Values::of(metadata);
+        span.record(&mut values);
+        let number = match self
+            .host
+            .new_span(self.callsite(metadata), parent, &values.fields)
+        {
             // `tracing` has no number for "no span".
             0 => NO_SPAN,
             number => number,
@@ -159,21 +176,23 @@ impl Subscriber for HostSubscriber {
     }
 
     fn record(&self, span: &Id, record: &Record<'_>) {
-        let mut values = Values::default();
+        let number = span.into_u64();
+        let Some(metadata) = self.spans().get(&number).map(|open| open.metadata) else {
+            return;
+        };
+        let mut values = Values::of(metadata);
         record.record(&mut values);
-        if is_span(span) {
-            self.host.record(span.into_u64(), &values.0);
-        }
+        self.host.record(number, &values.fields);
     }
 
     fn record_follows_from(&self, _span: &Id, _follows: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        let mut values = Values::default();
+        let metadata = event.metadata();
+        let mut values = Values::of(metadata);
         event.record(&mut values);
         let parent = parent_number(event.parent(), event.is_root());
-        self.host
-            .event(self.callsite(event.metadata()), parent, &values.0);
+        self.host.event(self.callsite(metadata), parent, &values.fields);
     }
 
     fn enter(&self, span: &Id) {
@@ -276,41 +295,57 @@ fn describe(metadata: &Metadata<'_>) -> Callsite {
 }
 
 /// Collects the values of an event or span.
-#[derive(Default)]
-struct Values(Vec<(u32, FieldValue)>);
+struct Values {
+    target: &'static str,
+    fields: Vec<(u32, FieldValue)>,
+}
 
 impl Values {
-    fn push(&mut self, field: &Field, value: FieldValue) {
-        self.0.push((field.index() as u32, value));
+    fn of(metadata: &Metadata<'static>) -> Self {
+        Self {
+            target: metadata.target(),
+            fields: Vec::new(),
+        }
+    }
+
+    /// Takes the value, which is not even made if it is to be withheld.
+    fn push(&mut self, field: &Field, value: impl FnOnce() -> FieldValue) {
+        let withheld = WITHHELD_FIELDS.get().copied().unwrap_or_default();
+        let value = if withheld.contains(&(self.target, field.name())) {
+            FieldValue::Formatted(WITHHELD.to_owned())
+        } else {
+            value()
+        };
+        self.fields.push((field.index() as u32, value));
     }
 }
 
 impl Visit for Values {
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.push(field, FieldValue::F64(value));
+        self.push(field, || FieldValue::F64(value));
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.push(field, FieldValue::I64(value));
+        self.push(field, || FieldValue::I64(value));
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.push(field, FieldValue::U64(value));
+        self.push(field, || FieldValue::U64(value));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.push(field, FieldValue::Bool(value));
+        self.push(field, || FieldValue::Bool(value));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.push(field, FieldValue::Text(value.to_owned()));
+        self.push(field, || FieldValue::Text(value.to_owned()));
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
-        self.push(field, FieldValue::Formatted(value.to_string()));
+        self.push(field, || FieldValue::Formatted(value.to_string()));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.push(field, FieldValue::Formatted(format!("{value:?}")));
+        self.push(field, || FieldValue::Formatted(format!("{value:?}")));
     }
 }

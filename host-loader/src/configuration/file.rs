@@ -5,6 +5,7 @@ use std::path::Path;
 use std::{fs, io};
 
 use plugin_api::{Error, ErrorKind, Result};
+use zeroize::Zeroizing;
 
 use super::flink_yaml::{self, Malformed, Pair};
 use super::{Configuration, Finding, FindingKind, Origin, property_lines};
@@ -46,7 +47,7 @@ impl Configuration {
             path: path.to_owned(),
             line,
         };
-        self.read_text(&text, &origin, is_legacy)
+        self.read_text(&Zeroizing::new(text), &origin, is_legacy)
     }
 
     /// Adds the values of a text in the form of a configuration file.
