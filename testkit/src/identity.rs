@@ -229,6 +229,15 @@ impl Identity {
         sessions.iter().map(|session| session.info.clone()).collect()
     }
 
+    /// Secret key and session token of each session.
+    pub(crate) fn secrets(&self) -> Vec<(String, String)> {
+        let sessions = self.shared.sessions.lock();
+        let secrets = sessions.iter();
+        secrets
+            .map(|session| (session.secret.expose().to_owned(), session.token.clone()))
+            .collect()
+    }
+
     pub(crate) fn expire_all(&self) {
         self.end_all(State::Expired);
     }

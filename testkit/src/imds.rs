@@ -83,6 +83,11 @@ impl InstanceMetadata {
         self.shared.requests.lock().clone()
     }
 
+    /// The session tokens given out so far that have not ended.
+    pub fn tokens(&self) -> Vec<String> {
+        self.shared.tokens.lock().clone()
+    }
+
     /// Ends all session tokens given out so far: requests that carry them are answered with 401.
     pub fn expire_tokens(&self) {
         self.shared.tokens.lock().clear();

@@ -25,6 +25,7 @@ mod auth;
 mod blob;
 mod bodies;
 mod bucket_names;
+mod canaries;
 mod checksums;
 mod clock;
 mod conditions;
@@ -55,6 +56,7 @@ mod sts;
 mod tls;
 
 pub use admission::WrongRegion;
+pub use canaries::{Canaries, Sighting};
 pub use director::{Arrival, Director};
 pub use encryption::Encryption;
 pub use faults::{Action, Fault, FaultHandle, Faults, Hit, Hits, RuleError, Rules};

@@ -90,6 +90,12 @@ impl Server {
         self.identity.sessions()
     }
 
+    /// The secret key and the session token of every session that the server issued, the oldest first: for tests
+    /// that use them, and for those that look for where they have got to.
+    pub fn session_secrets(&self) -> Vec<(String, String)> {
+        self.identity.secrets()
+    }
+
     /// Ends all sessions issued so far: requests that are signed with them are answered with `ExpiredToken`.
     pub fn expire_sessions(&self) {
         self.identity.expire_all();
