@@ -12,6 +12,7 @@ use plugin_api::Result;
 
 use crate::connector;
 use crate::credentials::{DelegatedCredentials, Sources};
+use crate::plaintext;
 use crate::retry::backoff::Backoff;
 use crate::retry::policy::RetryPolicy;
 use crate::retry::{RetryInterceptor, VerdictClassifier};
@@ -26,6 +27,9 @@ pub(crate) async fn connect(
     let sources = Sources::new(settings, delegated.clone())?;
     let region = sources.region().await;
     let provider = sources.provider(&region).await;
+    if provider.is_some() {
+        plaintext::warn(settings);
+    }
     let endpoint = &settings.endpoint;
     let refreshable = provider.clone().filter(|_| !settings.identity.is_static());
     let mut config = aws_sdk_s3::Config::builder()

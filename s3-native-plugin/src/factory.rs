@@ -20,6 +20,7 @@ use crate::file_system::S3FileSystem;
 use crate::gate::Gate;
 use crate::memory::MemoryBudget;
 use crate::settings::{self, Settings};
+use crate::withheld;
 
 /// Makes the file systems of buckets. What they share is made when the first one is.
 pub struct S3FileSystemFactory {
@@ -49,6 +50,7 @@ impl S3FileSystemFactory {
         reason = "the signature that `export_plugin!` asks for"
     )]
     pub fn new(host: HostRef) -> Result<Self> {
+        plugin_api::telemetry::withhold(withheld::FIELDS);
         Ok(Self::with(OnceLock::new(), host))
     }
 

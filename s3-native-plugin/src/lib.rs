@@ -25,6 +25,7 @@ mod mkdirs;
 mod multipart_upload;
 pub mod options;
 mod output_stream;
+mod plaintext;
 mod recoverable_state;
 mod recoverable_stream;
 mod recoverable_writer;
@@ -35,6 +36,7 @@ mod sabotage;
 mod secret;
 mod settings;
 mod status;
+mod withheld;
 mod write_headers;
 
 pub use factory::S3FileSystemFactory;

@@ -4,12 +4,15 @@ use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_sdk_sts::types::Credentials as Session;
-use plugin_api::{DelegationToken, Error, ErrorKind, Result};
+use plugin_api::{Bytes, DelegationToken, Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// The only version so far.
 const VERSION: u32 = 1;
+
+/// Bytes that hold any usual session. What is longer moves while it is written, and leaves copies behind.
+const ROOM: usize = 16 << 10;
 
 #[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 struct Payload {
@@ -30,11 +33,12 @@ pub(super) fn encode(session: &Session) -> Result<DelegationToken> {
         session_token: session.session_token().to_owned(),
         expiration,
     };
-    let json = serde_json::to_vec(&payload)
+    let mut json = Zeroizing::new(Vec::with_capacity(ROOM));
+    serde_json::to_writer(&mut *json, &payload)
         .map_err(|_| Error::new(ErrorKind::Other, "the session cannot be written as a token"))?;
-    let json = Zeroizing::new(json);
     Ok(DelegationToken {
-        bytes: json.to_vec().into(),
+        // The last one who drops them overwrites them.
+        bytes: Bytes::from_owner(json),
         valid_until: Some(at(expiration)),
     })
 }

@@ -162,6 +162,11 @@ fn payload_is_protected(endpoint: &str) -> bool {
     endpoint.starts_with("https://") || is_loopback(endpoint)
 }
 
+/// Whether requests leave the machine in the clear.
+pub(crate) fn is_exposed(endpoint: &str) -> bool {
+    endpoint.starts_with("http://") && !is_loopback(endpoint)
+}
+
 fn is_loopback(endpoint: &str) -> bool {
     let host = host(endpoint).unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']');
