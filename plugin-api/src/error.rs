@@ -258,11 +258,12 @@ impl Error {
         self
     }
 
-    /// The path that it failed on; a path that is already set stays.
+    /// The path that it failed on; a path that is already set stays. The user and password that a path may have in
+    /// front of its authority are not shown.
     #[must_use]
     pub fn with_path(mut self, path: impl fmt::Display) -> Self {
         if self.0.parts.path.is_empty() {
-            self.0.parts.path = path.to_string();
+            self.0.parts.path = without_password(path.to_string());
         }
         self
     }
@@ -514,6 +515,18 @@ impl From<Error> for std::io::Error {
     }
 }
 
+/// The path without user and password. An authority may have an `@` of another meaning, but no colon before it.
+fn without_password(path: String) -> String {
+    let Some((scheme, rest)) = path.split_once("://") else {
+        return path;
+    };
+    let authority = rest.split('/').next().unwrap_or_default();
+    match authority.rfind('@') {
+        Some(at) if authority[..at].contains(':') => format!("{scheme}://<redacted>{}", &rest[at..]),
+        _ => path,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -566,5 +579,18 @@ mod tests {
             .with_operation("write")
             .with_path("s3://b");
         assert_eq!((error.operation(), error.path()), ("UploadPart", "s3://b/k"));
+    }
+
+    #[test]
+    fn a_password_in_the_path_is_not_shown() {
+        for (path, shown) in [
+            ("s3://user:p@ss@bucket/a:b@c", "s3://<redacted>@bucket/a:b@c"),
+            ("abfs://container@account/a", "abfs://container@account/a"),
+            ("s3://bucket/a:b@c", "s3://bucket/a:b@c"),
+            ("/a:b@c", "/a:b@c"),
+        ] {
+            let error = Error::new(ErrorKind::NotFound, "gone").with_path(path);
+            assert_eq!(error.path(), shown);
+        }
     }
 }
