@@ -348,6 +348,28 @@ impl Error {
         &self.0.parts.message
     }
 
+    /// The message with the service's facts, without operation, path and remedy.
+    pub(crate) fn what(&self) -> String {
+        let body = &self.0.parts;
+        let mut facts = Vec::new();
+        match (body.http_status, body.service_code.as_str()) {
+            (0, "") => {}
+            (0, code) => facts.push(code.to_owned()),
+            (status, "") => facts.push(format!("HTTP {status}")),
+            (status, code) => facts.push(format!("HTTP {status} {code}")),
+        }
+        if !body.request_id.is_empty() {
+            facts.push(format!("request id {}", body.request_id));
+        }
+        if body.attempts > 1 {
+            facts.push(format!("{} attempts", body.attempts));
+        }
+        if facts.is_empty() {
+            return body.message.clone();
+        }
+        format!("{} ({})", body.message, facts.join(", "))
+    }
+
     /// The operation that failed, or "".
     pub fn operation(&self) -> &str {
         &self.0.parts.operation
@@ -414,23 +436,7 @@ impl fmt::Display for Error {
             (true, false) => write!(f, "{}: ", body.path)?,
             (true, true) => {}
         }
-        f.write_str(&body.message)?;
-        let mut facts = Vec::new();
-        match (body.http_status, body.service_code.as_str()) {
-            (0, "") => {}
-            (0, code) => facts.push(code.to_owned()),
-            (status, "") => facts.push(format!("HTTP {status}")),
-            (status, code) => facts.push(format!("HTTP {status} {code}")),
-        }
-        if !body.request_id.is_empty() {
-            facts.push(format!("request id {}", body.request_id));
-        }
-        if body.attempts > 1 {
-            facts.push(format!("{} attempts", body.attempts));
-        }
-        if !facts.is_empty() {
-            write!(f, " ({})", facts.join(", "))?;
-        }
+        f.write_str(&self.what())?;
         if !body.remedy.is_empty() {
             write!(f, "; {}", body.remedy)?;
         }

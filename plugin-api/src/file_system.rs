@@ -6,9 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::{
-    BulkCopy, Capabilities, Config, CreateOptions, DelegationTokenProvider, DelegationTokenReceiver, Error,
-    ErrorKind, FileStatus, InputStream, ListOptions, Location, OpenOptions, OutputStream, RecoverableWriter,
-    Result,
+    BulkCopy, Capabilities, Config, CreateOptions, DelegationTokenProvider, DelegationTokenReceiver,
+    DiagnosisOptions, Error, ErrorKind, FileStatus, InputStream, ListOptions, Location, OpenOptions,
+    OutputStream, Probe, RecoverableWriter, Result,
 };
 
 /// Makes file systems; the one object that a plugin hands to its host.
@@ -36,6 +36,24 @@ pub trait FileSystemFactory: Send + Sync + 'static {
     /// The part that takes delegation tokens into use, if the plugin has one.
     fn delegation_token_receiver(&self) -> Option<Box<dyn DelegationTokenReceiver>> {
         None
+    }
+
+    /// Finds out, stage by stage, whether `root` can be used with this configuration, and what to do where
+    /// it cannot. The key of `root` is the directory to try it in.
+    ///
+    /// A stage that fails is a [`Probe`] and no error. Nothing stays behind, and it ends within a minute whatever the
+    /// network does. A caller who goes away lets it clean up behind it, as long as the plugin is not shut down.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] by default: the host then tries the file system as everybody uses it.
+    async fn diagnose(
+        &self,
+        root: &Location,
+        config: &Config,
+        options: &DiagnosisOptions,
+    ) -> Result<Vec<Probe>> {
+        let _ = (root, config, options);
+        Err(Error::unsupported("this plugin", "diagnoses of its own"))
     }
 
     /// Runs `poll` with the plugin's runtime entered.

@@ -118,6 +118,7 @@ mod bulk_copy;
 mod capabilities;
 mod config;
 mod delegation_token;
+mod diagnosis;
 mod error;
 mod file_system;
 mod host;
@@ -135,6 +136,7 @@ pub use bytes::Bytes;
 pub use capabilities::Capabilities;
 pub use config::{Config, ConfigOption, Effective, Schema, Scoped, ValueType};
 pub use delegation_token::{DelegationToken, DelegationTokenProvider, DelegationTokenReceiver};
+pub use diagnosis::{DiagnosisOptions, Outcome, Probe};
 pub use error::{Cause, Error, ErrorKind, Result, Retry};
 pub use file_system::{FileSystem, FileSystemExt, FileSystemFactory, Lister};
 pub use host::{

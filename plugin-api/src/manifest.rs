@@ -12,7 +12,7 @@ pub use json::PluginSpec;
 ///
 /// A host loads a plugin of the same major version. Minor versions only append: an older plugin
 /// answers a newer call with its default, and the other way round.
-pub const ABI_VERSION: AbiVersion = AbiVersion { major: 1, minor: 1 };
+pub const ABI_VERSION: AbiVersion = AbiVersion { major: 1, minor: 2 };
 
 /// A version of the ABI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

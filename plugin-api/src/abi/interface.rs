@@ -9,10 +9,10 @@ use abi_stable::std_types::{RArc, RBox, ROption, RSlice, RSliceMut, RStr, RStrin
 use abi_stable::{StableAbi, std_types::Tuple2};
 
 use super::chunk::Chunk;
-use super::error::WireResult;
+use super::error::{WireError, WireResult};
 use super::future::{WireFuture, unsupported};
 use super::wire::{
-    ByteRange, Create, Extension, List, LocationBuf, LocationRef, Open, Pair, PairRef, Status,
+    ByteRange, Create, Diagnose, Extension, List, LocationBuf, LocationRef, Open, Pair, PairRef, Status,
 };
 
 /// [`FileSystemFactory`](crate::FileSystemFactory) on the wire.
@@ -31,6 +31,27 @@ pub trait FactoryAbi: Send + Sync + 'static {
     fn telemetry_changed(&self);
     #[sabi(last_prefix_field)]
     fn shutdown(&self, deadline_ms: u64) -> WireFuture<'_, ()>;
+    fn diagnose<'a>(
+        &'a self,
+        root: LocationRef<'a>,
+        config: RSlice<'a, PairRef<'a>>,
+        options: Diagnose<'a>,
+    ) -> WireFuture<'a, RVec<ProbeBuf>> {
+        let _ = (root, config, options);
+        unsupported("diagnoses of its own")
+    }
+}
+
+/// A [`Probe`](crate::Probe) on the wire: `outcome` says which, and `error` is there if it failed.
+#[repr(C)]
+#[derive(StableAbi)]
+pub struct ProbeBuf {
+    pub(super) stage: RString,
+    pub(super) outcome: u32,
+    pub(super) found: RString,
+    pub(super) remedy: RString,
+    pub(super) took_us: u64,
+    pub(super) error: ROption<WireError>,
 }
 
 /// [`FileSystem`](crate::FileSystem) on the wire.

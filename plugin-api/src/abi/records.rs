@@ -1,11 +1,14 @@
 //! Conversions of the records of exactly-once output and of tokens.
 
+use std::time::Duration;
+
 use super::interface::{
-    ConditionBuf, PendingUploadBuf, RecoverableBuf, RecoverableInfoBuf, RecoverableRef, TokenBuf,
+    ConditionBuf, PendingUploadBuf, ProbeBuf, RecoverableBuf, RecoverableInfoBuf, RecoverableRef, TokenBuf,
 };
 use super::wire::{pairs_from_wire, pairs_to_wire, time_from_wire, time_to_wire};
 use crate::{
-    Bytes, DelegationToken, Error, PendingUpload, Recoverable, RecoverableCondition, RecoverableInfo, Result,
+    Bytes, DelegationToken, Error, Outcome, PendingUpload, Probe, Recoverable, RecoverableCondition,
+    RecoverableInfo, Result,
 };
 
 impl From<Recoverable> for RecoverableBuf {
@@ -96,6 +99,49 @@ impl ConditionBuf {
                 &format!("the condition {tag} of recoverables: {why}"),
             )
             .with_remedy("use a newer build of the host")),
+        }
+    }
+}
+
+const PASSED: u32 = 0;
+const WARNING: u32 = 1;
+const FAILED: u32 = 2;
+const SKIPPED: u32 = 3;
+
+impl From<Probe> for ProbeBuf {
+    fn from(probe: Probe) -> Self {
+        let outcome = match probe.outcome {
+            Outcome::Passed => PASSED,
+            Outcome::Warning => WARNING,
+            Outcome::Failed => FAILED,
+            Outcome::Skipped => SKIPPED,
+        };
+        Self {
+            stage: probe.stage.into(),
+            outcome,
+            found: probe.found.into(),
+            remedy: probe.remedy.into(),
+            took_us: u64::try_from(probe.took.as_micros()).unwrap_or(u64::MAX),
+            error: probe.error.map(Into::into).into(),
+        }
+    }
+}
+
+impl From<ProbeBuf> for Probe {
+    /// An outcome of a newer plugin that this build does not know is at least worth a look.
+    fn from(probe: ProbeBuf) -> Self {
+        Self {
+            stage: probe.stage.into_string(),
+            outcome: match probe.outcome {
+                PASSED => Outcome::Passed,
+                FAILED => Outcome::Failed,
+                SKIPPED => Outcome::Skipped,
+                _ => Outcome::Warning,
+            },
+            found: probe.found.into_string(),
+            remedy: probe.remedy.into_string(),
+            took: Duration::from_micros(probe.took_us),
+            error: probe.error.into_option().map(Into::into),
         }
     }
 }

@@ -43,6 +43,22 @@ impl FileSystemFactory for Factory {
         Ok(Arc::new(Fs(Arc::clone(&self.0))))
     }
 
+    async fn diagnose(
+        &self,
+        root: &Location,
+        _: &Config,
+        options: &DiagnosisOptions,
+    ) -> Result<Vec<crate::Probe>> {
+        self.0.note(format!("diagnose {root} {options:?}"));
+        let refused = Error::new(ErrorKind::PermissionDenied, "no").with_remedy("ask");
+        Ok(vec![
+            crate::Probe::passed("dns", "found").took(Duration::from_micros(1_500)),
+            crate::Probe::warning("clock", "late", "set it"),
+            crate::Probe::failed("put", refused),
+            crate::Probe::skipped("get", "needs put"),
+        ])
+    }
+
     fn enter(&self, poll: &mut dyn FnMut()) {
         self.0.entered.fetch_add(1, Ordering::SeqCst);
         self.0.inside.store(true, Ordering::SeqCst);
@@ -444,4 +460,39 @@ fn progress_and_tokens_cross_in_both_directions() {
         probe.last(),
         format!("receive {:?} {:?}", token.bytes, token.valid_until)
     );
+}
+
+#[test]
+fn a_diagnosis_arrives_whole() {
+    let (factory, _, probe) = load();
+    let mut options = DiagnosisOptions::default().read_only(true);
+    options.extensions.set("n", 7, false);
+    let probes = ready(factory.diagnose(&at("dir"), &Config::default(), &options)).unwrap();
+    assert_eq!(probe.last(), format!("diagnose probe://x/dir {options:?}"));
+    let facts = probes.iter().map(|probe| {
+        let kind = probe.error.as_ref().map(Error::kind);
+        (
+            probe.stage.as_str(),
+            probe.outcome,
+            probe.found.as_str(),
+            probe.remedy.as_str(),
+            kind,
+        )
+    });
+    assert_eq!(
+        facts.collect::<Vec<_>>(),
+        [
+            ("dns", Outcome::Passed, "found", "", None),
+            ("clock", Outcome::Warning, "late", "set it", None),
+            (
+                "put",
+                Outcome::Failed,
+                "no",
+                "ask",
+                Some(ErrorKind::PermissionDenied)
+            ),
+            ("get", Outcome::Skipped, "needs put", "", None),
+        ]
+    );
+    assert_eq!(probes[0].took, Duration::from_micros(1_500));
 }

@@ -9,8 +9,8 @@ use abi_stable::std_types::{ROption, RSlice, RStr, RString, RVec};
 
 use crate::location::LocationParts;
 use crate::{
-    CreateOptions, Error, Extensions, FileKind, FileStatus, ListOptions, Location, OpenOptions, OptionValue,
-    Result, WriteMode,
+    CreateOptions, DiagnosisOptions, Error, Extensions, FileKind, FileStatus, ListOptions, Location,
+    OpenOptions, OptionValue, Result, WriteMode,
 };
 
 /// A borrowed [`Location`].
@@ -335,6 +335,32 @@ impl<'a> List<'a> {
         Ok(ListOptions {
             recursive: self.recursive,
             page_size: self.page_size,
+            extensions: extensions_from_wire(self.extensions)?,
+        })
+    }
+}
+
+/// [`DiagnosisOptions`].
+#[repr(C)]
+#[derive(StableAbi, Clone, Copy)]
+pub struct Diagnose<'a> {
+    read_only: bool,
+    extensions: RSlice<'a, Extension<'a>>,
+}
+
+impl<'a> Diagnose<'a> {
+    /// To the wire.
+    pub fn new(options: &DiagnosisOptions, extensions: &'a [Extension<'a>]) -> Self {
+        Self {
+            read_only: options.read_only,
+            extensions: extensions.into(),
+        }
+    }
+
+    /// From the wire.
+    pub fn into_options(self) -> Result<DiagnosisOptions> {
+        Ok(DiagnosisOptions {
+            read_only: self.read_only,
             extensions: extensions_from_wire(self.extensions)?,
         })
     }

@@ -10,9 +10,10 @@ use super::delegation_token::{RemoteProvider, RemoteReceiver};
 use super::file_system::RemoteFileSystem;
 use crate::abi::error::from_wire;
 use crate::abi::interface::FactoryAbi_TO;
-use crate::abi::wire::PairRef;
+use crate::abi::wire::{Diagnose, PairRef, extensions_to_wire};
 use crate::{
-    Config, DelegationTokenProvider, DelegationTokenReceiver, FileSystem, FileSystemFactory, Location, Result,
+    Config, DelegationTokenProvider, DelegationTokenReceiver, DiagnosisOptions, FileSystem,
+    FileSystemFactory, Location, Probe, Result,
 };
 
 pub(in crate::abi) struct RemoteFactory(FactoryAbi_TO<RBox<()>>);
@@ -51,6 +52,19 @@ impl FileSystemFactory for RemoteFactory {
         receiver
             .into_option()
             .map(|object| Box::new(RemoteReceiver(object)) as _)
+    }
+
+    async fn diagnose(
+        &self,
+        root: &Location,
+        config: &Config,
+        options: &DiagnosisOptions,
+    ) -> Result<Vec<Probe>> {
+        let config = config_to_wire(config);
+        let extensions = extensions_to_wire(&options.extensions);
+        let options = Diagnose::new(options, &extensions);
+        let probes = self.0.diagnose(root.into(), config.as_slice().into(), options);
+        Ok(from_wire(probes.await)?.into_iter().map(Into::into).collect())
     }
 
     fn telemetry_changed(&self) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use abi_stable::std_types::{RBox, ROption, RSlice};
+use abi_stable::std_types::{RBox, ROption, RSlice, RVec};
 use abi_stable::type_level::downcasting::TD_Opaque;
 
 use super::delegation_token::{serve_provider, serve_receiver};
@@ -11,9 +11,9 @@ use super::file_system::serve_file_system;
 use crate::abi::error::{WireResult, to_wire};
 use crate::abi::future::{Enter, Entered, WireFuture};
 use crate::abi::interface::{
-    FactoryAbi, FactoryAbi_TO, FileSystemAbi_TO, TokenProviderAbi_TO, TokenReceiverAbi_TO,
+    FactoryAbi, FactoryAbi_TO, FileSystemAbi_TO, ProbeBuf, TokenProviderAbi_TO, TokenReceiverAbi_TO,
 };
-use crate::abi::wire::{LocationRef, PairRef};
+use crate::abi::wire::{Diagnose, LocationRef, PairRef};
 use crate::{Config, FileSystemFactory};
 
 type Served = Entered<Arc<dyn FileSystemFactory>>;
@@ -70,5 +70,20 @@ impl FactoryAbi for Served {
     fn shutdown(&self, deadline_ms: u64) -> WireFuture<'_, ()> {
         self.enter
             .future("shut down", (**self).shutdown(Duration::from_millis(deadline_ms)))
+    }
+
+    fn diagnose<'a>(
+        &'a self,
+        root: LocationRef<'a>,
+        config: RSlice<'a, PairRef<'a>>,
+        options: Diagnose<'a>,
+    ) -> WireFuture<'a, RVec<ProbeBuf>> {
+        self.enter.future("diagnose", async move {
+            let root = root.to_location()?;
+            let config = config_from_wire(config);
+            let options = options.into_options()?;
+            let probes = (**self).diagnose(&root, &config, &options).await?;
+            Ok(probes.into_iter().map(ProbeBuf::from).collect::<RVec<_>>())
+        })
     }
 }
