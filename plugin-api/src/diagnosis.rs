@@ -94,11 +94,12 @@ impl Probe {
 
     /// A stage that failed: what and the remedy are those of the error.
     pub fn failed(stage: impl Into<String>, error: Error) -> Self {
+        let probe = Self::passed(stage, error.what());
         Self {
             outcome: Outcome::Failed,
             remedy: error.remedy().to_owned(),
-            error: Some(error.clone()),
-            ..Self::passed(stage, error.what())
+            error: Some(error),
+            ..probe
         }
     }
 

@@ -27,6 +27,7 @@ mod speed;
 mod trust;
 
 use body::{Progress, ProgressBody, ReplyBody, Seen};
+pub(crate) use trust::roots;
 
 /// The client for all requests to the store of one set of settings.
 ///

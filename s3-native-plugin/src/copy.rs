@@ -244,7 +244,7 @@ fn copy_source(bucket: &Bucket, from: &Location) -> String {
     source_header(access_point.filter(|_| is_ours), from)
 }
 
-fn source_header(access_point: Option<&str>, from: &Location) -> String {
+pub(crate) fn source_header(access_point: Option<&str>, from: &Location) -> String {
     let mut source = match access_point {
         Some(arn) => format!("{arn}/object/"),
         None => format!("{}/", from.authority()),

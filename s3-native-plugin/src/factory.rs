@@ -6,15 +6,17 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use plugin_api::{
-    Config, DelegationTokenProvider, DelegationTokenReceiver, Error, ErrorKind, FileSystem,
-    FileSystemFactory, HostRef, Location, Result, async_trait,
+    Config, DelegationTokenProvider, DelegationTokenReceiver, DiagnosisOptions, Error, ErrorKind, FileSystem,
+    FileSystemFactory, HostRef, Location, Probe, Result, async_trait,
 };
 use tokio::runtime::{Handle, Runtime};
+use tokio::task::JoinHandle;
 
 use crate::bucket::Bucket;
 use crate::client;
 use crate::credentials::DelegatedCredentials;
 use crate::delegation_token::{SessionTokenProvider, SessionTokenReceiver};
+use crate::diagnosis::{self, Limits};
 use crate::dialect::Dialects;
 use crate::file_system::S3FileSystem;
 use crate::gate::Gate;
@@ -123,6 +125,39 @@ impl S3FileSystemFactory {
         Ok(client)
     }
 
+    /// [`FileSystemFactory::diagnose`] in these limits of time.
+    pub(crate) async fn diagnose_within(
+        &self,
+        root: &Location,
+        config: &Config,
+        options: &DiagnosisOptions,
+        limits: Limits,
+    ) -> Result<Vec<Probe>> {
+        let _pass = self.gate.enter()?;
+        options.extensions.refuse_unknown(&[])?;
+        let runtime = match self.runtime(config) {
+            Ok(runtime) => runtime,
+            Err(error) => return Ok(vec![Probe::failed("config", error)]),
+        };
+        // On the runtime: the caller may go away, and then something may be left to remove.
+        let task = runtime.spawn(diagnosis::diagnose(
+            root.clone(),
+            bucket_name(root),
+            config.clone(),
+            options.clone(),
+            self.delegated.clone(),
+            limits,
+        ));
+        let mut task = AbortOnDrop(task);
+        (&mut task.0).await.map_err(|error| {
+            if error.is_panic() {
+                // For the boundary, as if it had happened here.
+                std::panic::resume_unwind(error.into_panic());
+            }
+            Error::new(ErrorKind::Closed, "the plugin is being shut down").with_operation("diagnose")
+        })
+    }
+
     fn known_client(&self, settings: &Arc<Settings>) -> Option<aws_sdk_s3::Client> {
         lock(&self.clients)
             .iter()
@@ -179,6 +214,16 @@ impl FileSystemFactory for S3FileSystemFactory {
         Some(Box::new(SessionTokenReceiver(self.delegated.clone())))
     }
 
+    async fn diagnose(
+        &self,
+        root: &Location,
+        config: &Config,
+        options: &DiagnosisOptions,
+    ) -> Result<Vec<Probe>> {
+        self.diagnose_within(root, config, options, Limits::default())
+            .await
+    }
+
     fn enter(&self, poll: &mut dyn FnMut()) {
         let _entered = self.handle.get().map(Handle::enter);
         poll();
@@ -223,6 +268,15 @@ impl Drop for S3FileSystemFactory {
         if let Some(runtime) = runtime {
             runtime.shutdown_background();
         }
+    }
+}
+
+/// Cancels a task together with whoever waits for it.
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

@@ -12,6 +12,7 @@ mod copy;
 mod credentials;
 mod delegation_token;
 mod delete;
+mod diagnosis;
 mod dialect;
 mod entropy;
 mod error;
@@ -57,7 +58,7 @@ pub mod internals {
 
     use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
     use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-    use plugin_api::{Config, Error, HostRef, Location, Result};
+    use plugin_api::{Config, DiagnosisOptions, Error, HostRef, Location, Probe, Result};
     use tokio::runtime::Handle;
 
     #[cfg(debug_assertions)]
@@ -69,6 +70,19 @@ pub mod internals {
         #[cfg(debug_assertions)]
         crate::sabotage::fix_part_numbers();
         crate::S3FileSystemFactory::on(runtime, host)
+    }
+
+    pub use crate::diagnosis::Limits;
+
+    /// A diagnosis as the factory makes it, in other limits of time.
+    pub async fn diagnose(
+        factory: &crate::S3FileSystemFactory,
+        root: &Location,
+        config: &Config,
+        options: &DiagnosisOptions,
+        limits: Limits,
+    ) -> Result<Vec<Probe>> {
+        factory.diagnose_within(root, config, options, limits).await
     }
 
     /// The SDK's client as the file systems of this configuration have it.

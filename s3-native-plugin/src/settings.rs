@@ -91,6 +91,11 @@ impl Settings {
         Self::in_scope(config, bucket)
     }
 
+    /// The options as they are for one bucket, under the keys that count for all of them.
+    pub(crate) fn scoped(config: &Config, bucket: &str) -> Config {
+        SCHEMA.in_scope(config, bucket)
+    }
+
     fn in_scope(config: &Config, bucket: &str) -> Result<Self> {
         let own = SCHEMA.in_scope(config, bucket);
         Self::read(&own).map_err(|error| {

@@ -26,12 +26,33 @@ pub(super) fn context(ca_bundle: Option<&Path>) -> Result<TlsContext> {
         .map_err(|error| refused(ca_bundle.unwrap_or(Path::new("")), &error.to_string()))
 }
 
+/// The same certificates, for a handshake of our own.
+///
+/// # Errors
+/// As [`context`].
+pub(crate) fn roots(ca_bundle: Option<&Path>) -> Result<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    if let Some(path) = ca_bundle {
+        add(&mut roots, path, &read(path)?)?;
+    } else {
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    }
+    Ok(roots)
+}
+
 /// The file's content, once it is known that the TLS layer can use it: it takes that for granted.
 fn bundle(path: &Path) -> Result<Vec<u8>> {
-    let content =
-        std::fs::read(path).map_err(|error| refused(path, &format!("it cannot be read: {error}")))?;
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&content) {
+    let content = read(path)?;
+    add(&mut RootCertStore::empty(), path, &content)?;
+    Ok(content)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|error| refused(path, &format!("it cannot be read: {error}")))
+}
+
+fn add(roots: &mut RootCertStore, path: &Path, content: &[u8]) -> Result<()> {
+    for certificate in CertificateDer::pem_slice_iter(content) {
         let usable = certificate
             .ok()
             .and_then(|certificate| roots.add(certificate).ok());
@@ -40,7 +61,7 @@ fn bundle(path: &Path) -> Result<Vec<u8>> {
     if roots.is_empty() {
         return Err(refused(path, "it holds no certificate"));
     }
-    Ok(content)
+    Ok(())
 }
 
 fn refused(path: &Path, why: &str) -> Error {
