@@ -13,9 +13,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::future::join_all;
-use plugin_api::{Config, Error, ErrorKind, FileSystem, HostRef, Location, Result};
+use plugin_api::{Config, DiagnosisOptions, Error, ErrorKind, FileSystem, HostRef, Location, Probe, Result};
 
 use crate::configuration::Configuration;
+use crate::diagnosis;
 use crate::discovery::Searched;
 use crate::plugin::{Plugin, PluginReport};
 use instances::Instances;
@@ -120,6 +121,34 @@ impl FileSystems {
                 Ok(instance)
             })
             .await
+    }
+
+    /// Finds out, stage by stage, whether `path` can be used, and what to do where it cannot. `path` is a
+    /// directory; everything that is written goes into a new one below it, which is gone at the end.
+    ///
+    /// A plugin that can diagnoses its own way to the store: that ends within a minute, and cancelled, it cleans up behind
+    /// itself. Any other file system, and `file://`, is used as everybody uses it, without limits of time;
+    /// cancelled, that leaves the directory behind.
+    ///
+    /// # Errors
+    /// Those of [`get`](Self::get) about the plugin itself. What is wrong with the configuration or the store is in a
+    /// [`Probe`].
+    pub async fn diagnose(&self, path: &Location, options: &DiagnosisOptions) -> Result<Vec<Probe>> {
+        self.check_open()?;
+        let plugin = self.route(path)?;
+        let factory = plugin.factory(self.0.host.as_ref(), &self.0.closed).await?;
+        match factory.diagnose(path, &self.0.config, options).await {
+            Err(error) if error.kind() == ErrorKind::Unsupported => {}
+            result => return result,
+        }
+        match self.get(path).await {
+            Ok(file_system) => {
+                let mut probes = vec![Probe::passed("config", format!("served by {}", plugin.name()))];
+                probes.extend(diagnosis::diagnose(&file_system, path, options).await);
+                Ok(probes)
+            }
+            Err(error) => Ok(vec![Probe::failed("config", error)]),
+        }
     }
 
     /// [`resolve`](Self::resolve), then [`get`](Self::get).

@@ -36,6 +36,7 @@ mod audit;
 pub mod blocking;
 pub mod configuration;
 mod delegation_tokens;
+mod diagnosis;
 mod discovery;
 mod elf_image;
 mod file_systems;

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 use host_loader::FileSystems;
-use plugin_api::{ErrorKind, FileSystem};
+use plugin_api::{DiagnosisOptions, ErrorKind, FileSystem, Outcome};
 
 /// What the default body of the appended method answers, as the newer host shows it.
 const DEFAULT_ANSWER: u64 = 41 << 40;
@@ -77,6 +77,34 @@ const CHANGED: &[Edit] = &[
     },
 ];
 
+/// Without the method that version 1.2 appended to the factory.
+const OLDER: &[Edit] = &[
+    Edit {
+        file: "src/abi/interface.rs",
+        from: "    fn diagnose<'a>(\n        &'a self,\n        root: LocationRef<'a>,\n        \
+               config: RSlice<'a, PairRef<'a>>,\n        options: Diagnose<'a>,\n    ) -> \
+               WireFuture<'a, RVec<ProbeBuf>> {\n        let _ = (root, config, options);\n        \
+               unsupported(\"diagnoses of its own\")\n    }\n",
+        to: "",
+    },
+    Edit {
+        file: "src/abi/served/factory.rs",
+        from: "    fn diagnose<'a>(",
+        to: "}\nimpl Served {\n    #[allow(dead_code)]\n    fn diagnose<'a>(",
+    },
+    Edit {
+        file: "src/abi/remote/factory.rs",
+        from: "let probes = self.0.diagnose(root.into(), config.as_slice().into(), options);\n        \
+               Ok(from_wire(probes.await)?.into_iter().map(Into::into).collect())",
+        to: "let _ = (root, config, options);\n        Err(crate::Error::unsupported(\"this host\", \"diagnoses\"))",
+    },
+    Edit {
+        file: "src/manifest.rs",
+        from: "AbiVersion { major: 1, minor: 2 }",
+        to: "AbiVersion { major: 1, minor: 1 }",
+    },
+];
+
 struct Variant {
     /// A directory with one plugin, as a host wants it.
     plugins: PathBuf,
@@ -88,12 +116,14 @@ struct Variant {
 struct Variants {
     current: Variant,
     newer: Variant,
+    older: Variant,
     changed: Variant,
 }
 
 static VARIANTS: LazyLock<Variants> = LazyLock::new(|| Variants {
     current: build("current", &[], false),
     newer: build("newer", NEWER, true),
+    older: build("older", OLDER, true),
     changed: build("changed", CHANGED, false),
 });
 
@@ -232,12 +262,9 @@ fn load_here(variant: &Variant) -> plugin_api::Result<(std::sync::Arc<dyn FileSy
     })
 }
 
-/// What the newer host prints for a plugin.
-fn load_in_newer_host(plugin: &Variant) -> String {
-    let output = Command::new(&VARIANTS.newer.host)
-        .arg(&plugin.plugins)
-        .output()
-        .unwrap();
+/// What a host of another interface prints for a plugin.
+fn load_in(host: &Variant, plugin: &Variant) -> String {
+    let output = Command::new(&host.host).arg(&plugin.plugins).output().unwrap();
     assert!(
         output.status.success(),
         "{}",
@@ -261,13 +288,34 @@ fn a_plugin_of_a_newer_interface_loads() {
 #[test]
 fn a_plugin_of_an_older_interface_loads_and_new_methods_answer_by_default() {
     assert_eq!(
-        load_in_newer_host(&VARIANTS.current),
+        load_in(&VARIANTS.newer, &VARIANTS.current),
         format!("{:#x} 42", 0b10 | DEFAULT_ANSWER)
     );
     assert_eq!(
-        load_in_newer_host(&VARIANTS.newer),
+        load_in(&VARIANTS.newer, &VARIANTS.newer),
         format!("{:#x} 42", 0b10 | REAL_ANSWER)
     );
+}
+
+#[test]
+fn a_plugin_that_knows_no_diagnosis_is_tried_as_everybody_uses_it_and_one_that_does_loads_in_an_older_host() {
+    let systems = FileSystems::builder()
+        .search_environment(false)
+        .plugin_dir(&VARIANTS.older.plugins)
+        .build()
+        .unwrap();
+    let path = systems.resolve("versioned://x/key").unwrap();
+    let probes = futures_executor::block_on(systems.diagnose(&path, &DiagnosisOptions::default())).unwrap();
+    let stages: Vec<&str> = probes.iter().map(|probe| probe.stage.as_str()).collect();
+    assert_eq!(stages[..2], ["config", "status"]);
+    // Everything is a file there.
+    assert_eq!(
+        (probes[0].outcome, probes[1].outcome),
+        (Outcome::Passed, Outcome::Failed)
+    );
+    for plugin in [&VARIANTS.current, &VARIANTS.older] {
+        assert_eq!(load_in(&VARIANTS.older, plugin), "0x2 42");
+    }
 }
 
 #[test]

@@ -141,6 +141,13 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// Find out whether a path can be used, and what to do where it cannot
+    ///
+    /// Looks at one thing after the other: the configuration, the network, TLS, the clock, the credentials, then each
+    /// kind of request. What fails comes with its remedy, and what needs it is skipped. Everything that is written
+    /// goes into a new directory below the path, which is gone at the end. Takes less than a minute on S3,
+    /// whatever the network does.
+    Doctor(DoctorArguments),
     /// Look at the plugins
     Plugins {
         /// What to do.
@@ -261,6 +268,18 @@ pub(crate) struct MkdirArguments {
     /// The directories
     #[arg(value_name = "PATH", required = true)]
     pub(crate) paths: Vec<String>,
+}
+
+/// `doctor`.
+#[derive(Args, Debug)]
+pub(crate) struct DoctorArguments {
+    /// Write nothing
+    #[arg(long)]
+    pub(crate) read_only: bool,
+
+    /// The directory to try it in, such as `s3://bucket/dir`
+    #[arg(value_name = "URI")]
+    pub(crate) uri: String,
 }
 
 /// `plugins`.

@@ -64,7 +64,7 @@ impl<T> At<T> for Result<T> {
 
 /// The JSON form of an error. Every member is always there; what is not known is `null`.
 #[derive(Serialize)]
-struct ErrorRecord<'a> {
+pub(crate) struct ErrorRecord<'a> {
     kind: &'a str,
     operation: Option<&'a str>,
     path: Option<&'a str>,
@@ -77,6 +77,24 @@ struct ErrorRecord<'a> {
     exit_code: u8,
 }
 
+impl<'a> ErrorRecord<'a> {
+    pub(crate) fn new(error: &'a Error, status: ExitStatus) -> Self {
+        let known = |text: &'a str| (!text.is_empty()).then_some(text);
+        Self {
+            kind: error.kind().as_str(),
+            operation: known(error.operation()),
+            path: known(error.path()),
+            message: error.message(),
+            remedy: known(error.remedy()),
+            http_status: error.http_status(),
+            service_code: known(error.service_code()),
+            request_id: known(error.request_id()),
+            temporary: error.retry() != Retry::No || status == ExitStatus::Temporary,
+            exit_code: status.code(),
+        }
+    }
+}
+
 /// A line of JSON that is an error.
 #[derive(Serialize)]
 pub(crate) struct ErrorLine<'a> {
@@ -85,20 +103,8 @@ pub(crate) struct ErrorLine<'a> {
 
 impl<'a> ErrorLine<'a> {
     pub(crate) fn new(error: &'a Error, status: ExitStatus) -> Self {
-        let known = |text: &'a str| (!text.is_empty()).then_some(text);
         Self {
-            error: ErrorRecord {
-                kind: error.kind().as_str(),
-                operation: known(error.operation()),
-                path: known(error.path()),
-                message: error.message(),
-                remedy: known(error.remedy()),
-                http_status: error.http_status(),
-                service_code: known(error.service_code()),
-                request_id: known(error.request_id()),
-                temporary: error.retry() != Retry::No || status == ExitStatus::Temporary,
-                exit_code: status.code(),
-            },
+            error: ErrorRecord::new(error, status),
         }
     }
 

@@ -37,6 +37,7 @@ mod config;
 mod conformance;
 mod console;
 mod cp;
+mod doctor;
 mod exit_status;
 mod failure;
 mod ls;
@@ -81,6 +82,7 @@ async fn run(session: &mut Session, cli: &Cli) -> Result<(), Failure> {
         Command::Uploads { command } => uploads::run(session, command).await,
         Command::Recoverable { command } => recoverable::run(session, command).await,
         Command::Config { command } => config::run(session, command),
+        Command::Doctor(arguments) => doctor::run(session, arguments).await,
         Command::Plugins { command } => plugins::run(session, *command),
         Command::Conformance {
             command: ConformanceCommand::Run(arguments),

@@ -34,7 +34,10 @@ impl Session {
     pub(crate) fn start(cli: &Cli) -> Result<Self, (Failure, Console)> {
         let console = Console::new(cli.quiet, cli.verbose);
         // What is wrong with a plugin or with the configuration is in the answer itself.
-        let tells_what_is_wrong = matches!(cli.command, Command::Plugins { .. } | Command::Config { .. });
+        let tells_what_is_wrong = matches!(
+            cli.command,
+            Command::Plugins { .. } | Command::Config { .. } | Command::Doctor(_)
+        );
         console.install_log(!tells_what_is_wrong);
         let output = match Output::stdout(cli.json) {
             Ok(output) => output,
