@@ -136,6 +136,7 @@ impl FileSystems {
     pub async fn diagnose(&self, path: &Location, options: &DiagnosisOptions) -> Result<Vec<Probe>> {
         self.check_open()?;
         let plugin = self.route(path)?;
+        self.review(plugin)?;
         let factory = plugin.factory(self.0.host.as_ref(), &self.0.closed).await?;
         match factory.diagnose(path, &self.0.config, options).await {
             Err(error) if error.kind() == ErrorKind::Unsupported => {}

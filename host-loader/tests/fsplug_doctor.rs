@@ -72,13 +72,13 @@ fn a_bucket_that_can_be_used_is_said_to_be_with_a_line_for_each_stage() {
     let ended = s3.doctor(&[], &["s3://bucket/some/dir"]);
     let text = ended.text();
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{text}");
-    assert!(line(&text, "config").starts_with("ok    config"), "{text}");
+    assert!(line(text, "config").starts_with("ok    config"), "{text}");
     assert!(
-        line(&text, "credentials").contains("ACCE…NARY of 's3.access-key'"),
+        line(text, "credentials").contains("ACCE…NARY of 's3.access-key'"),
         "{text}"
     );
-    assert!(line(&text, "multipart").ends_with("s)"), "{text}");
-    assert!(line(&text, "tls").starts_with("skip"), "{text}");
+    assert!(line(text, "multipart").ends_with("s)"), "{text}");
+    assert!(line(text, "tls").starts_with("skip"), "{text}");
     assert!(text.ends_with("s3://bucket/some/dir can be used\n"), "{text}");
 }
 
@@ -121,7 +121,7 @@ fn a_failure_is_followed_by_its_remedy_and_decides_the_code() {
         let ended = s3.doctor(&[over], &[uri]);
         let text = ended.text();
         assert_eq!(ended.code, code, "{text}{}", ended.stderr);
-        let failed = line(&text, stage);
+        let failed = line(text, stage);
         assert!(failed.starts_with("FAIL"), "{text}");
         let following = text.lines().skip_while(|line| *line != failed).nth(1).unwrap();
         assert!(
@@ -140,7 +140,7 @@ fn a_flaw_is_a_warning_and_no_failure() {
     let ended = s3.doctor(&[], &["s3://bucket"]);
     let text = ended.text();
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{text}");
-    assert!(line(&text, "bulk-delete").starts_with("warn"), "{text}");
+    assert!(line(text, "bulk-delete").starts_with("warn"), "{text}");
     assert!(
         text.ends_with("s3://bucket/ can be used, with 1 warning\n"),
         "{text}"
@@ -171,7 +171,7 @@ fn whoever_only_reads_writes_nothing() {
     let s3 = S3::new();
     let ended = s3.doctor(&[], &["--read-only", "s3://bucket"]);
     assert_eq!(ended.code, 0, "{}", ended.text());
-    assert!(line(&ended.text(), "put").starts_with("skip"));
+    assert!(line(ended.text(), "put").starts_with("skip"));
     let requests = s3.server.requests().all();
     assert!(
         requests
@@ -197,7 +197,7 @@ fn local_files_are_tried_as_everybody_uses_them() {
         "rename",
         "recoverable",
     ] {
-        assert!(line(&text, stage).starts_with("ok"), "{text}");
+        assert!(line(text, stage).starts_with("ok"), "{text}");
     }
     let names = || -> Vec<String> { fsplug.tree("dir").into_iter().map(|(name, _)| name).collect() };
     assert_eq!(names(), ["file"]);
@@ -206,7 +206,7 @@ fn local_files_are_tried_as_everybody_uses_them() {
 
     let ended = fsplug.run(&["doctor", "--read-only", "dir"]);
     assert_eq!(ended.code, 0);
-    assert!(line(&ended.text(), "create").starts_with("skip"));
+    assert!(line(ended.text(), "create").starts_with("skip"));
 }
 
 #[test]
@@ -215,8 +215,8 @@ fn a_local_directory_that_is_missing_or_a_file_is_told_with_what_to_do() {
     fsplug.write("file", "content");
     let ended = fsplug.run(&["doctor", "missing"]);
     assert_eq!(ended.code, 4, "{}", ended.text());
-    assert!(line(&ended.text(), "status").starts_with("FAIL"));
-    assert!(line(&ended.text(), "create").contains("needs status"));
+    assert!(line(ended.text(), "status").starts_with("FAIL"));
+    assert!(line(ended.text(), "create").contains("needs status"));
     let ended = fsplug.run(&["doctor", "file"]);
     assert_eq!(ended.code, 3, "{}", ended.text());
     ended.assert_names(&["it is a file", "name the directory"]);
