@@ -1,4 +1,4 @@
-//! Keeps the exports of the shared library to the plugin's own.
+//! Keeps the exports of the shared library to the plugin's own, and the shipped one small.
 
 use std::env;
 use std::fs;
@@ -52,4 +52,10 @@ fn main() {
     );
     // Calls within the library stay within it, whatever the host has loaded.
     println!("cargo::rustc-cdylib-link-arg=-Wl,-Bsymbolic");
+    // Generic code leaves many functions that are the same. The linker that comes with Rust for this target folds
+    // them; others may not know how, and what is built to debug keeps the names of all.
+    let has_lld = env::var("TARGET").as_deref() == Ok("x86_64-unknown-linux-gnu");
+    if has_lld && env::var("PROFILE").as_deref() == Ok("release") {
+        println!("cargo::rustc-cdylib-link-arg=-Wl,--icf=all");
+    }
 }

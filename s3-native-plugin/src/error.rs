@@ -160,6 +160,10 @@ fn service_error(path: &Location, code: &str, service_message: &str, reply: &Rep
             with_service_message("the store does not support the request", service_message),
             String::new(),
         ),
+        (ErrorKind::Other, "") if reply.status == 400 => (
+            "the service refused the request without a reason".to_owned(),
+            "check that the session of the credentials is not over: S3 answers a HEAD so".to_owned(),
+        ),
         _ => (
             with_service_message("the service refused the request", service_message),
             String::new(),

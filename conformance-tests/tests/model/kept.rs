@@ -3,10 +3,17 @@
 use plugin_api::WriteMode::Overwrite;
 
 use crate::operation::End::Close;
-use crate::operation::Operation::{self, Create, Mkdirs, Rename};
+use crate::operation::Operation::{
+    self, Append, Begin, CloseForCommit, Commit, Create, ForeignPut, Mkdirs, Persist, RecoverForCommit,
+    Rename,
+};
 
 /// Each with what it is about.
 pub(crate) fn sequences() -> Vec<(&'static str, Vec<Operation>)> {
+    let commit = |committer| Commit {
+        committer,
+        after_recovery: false,
+    };
     let file = |path| Create {
         path,
         mode: Overwrite,
@@ -38,6 +45,32 @@ pub(crate) fn sequences() -> Vec<(&'static str, Vec<Operation>)> {
                 Mkdirs { path: "a/b/c" },
                 file("b/a"),
                 Rename { from: "b", to: "a" },
+            ],
+        ),
+        (
+            "a file that was published and then replaced by somebody else was published",
+            vec![
+                Begin {
+                    slot: 0,
+                    path: "b/a/c",
+                    mode: Overwrite,
+                },
+                Append { slot: 0, len: 65536 },
+                Persist { slot: 0, state: 0 },
+                RecoverForCommit {
+                    state: 0,
+                    committer: 0,
+                },
+                commit(0),
+                ForeignPut {
+                    path: "b/a/c",
+                    len: 0,
+                },
+                CloseForCommit {
+                    slot: 0,
+                    committer: 1,
+                },
+                commit(1),
             ],
         ),
     ]

@@ -156,9 +156,10 @@ impl Unfinished {
         }
         if let Fate::Committed(_) = self.fate {
             // It was replaced or deleted since. The committer that published it may remember that it
-            // did, and so may the store if nothing is there. What has no upload, and may replace what is
-            // there, may be published again: nothing tells any more that it was (see `S3Committer`).
-            let is_repeated = there.is_none() && *content == self.published;
+            // did, and so may the store, which answers the repeated completion of an upload as the first.
+            // What has no upload, and may replace what is there, may be published again: nothing tells
+            // any more that it was (see `S3Committer`).
+            let is_repeated = *content == self.published;
             let may_leave = has_published || is_repeated || is_same;
             let allowed = Allowed::error(SUPERSEDED)
                 .or(if reference.meets_a_directory(self.path) {

@@ -54,6 +54,8 @@ fn a_job_outlives_sessions_that_the_server_ends_early() {
         ("s3.endpoint", &endpoint),
         ("s3.region", testkit::REGION),
         ("s3.path-style-access", "true"),
+        // What is written is written without a look before, whose refusal would have no code.
+        ("s3.conditional-writes", "true"),
         (
             "s3.aws.credentials.provider",
             "DynamicTemporaryAWSCredentialsProvider",

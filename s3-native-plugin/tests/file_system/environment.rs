@@ -3,35 +3,16 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
-use std::process::Command;
 
 use plugin_api::{Config, Error, ErrorKind, FileSystem, FileSystemFactory, Location, Result};
 use testkit::Server;
 
+use crate::child;
 use crate::fixture::{BUCKET, factory};
 
-const CHILD: &str = "FSPLUG_TEST_CHILD";
-
-/// In the parent, runs the test of this name in a child and returns false; in the child, true.
-fn in_child(name: &str, environment: &[(&str, &str)]) -> bool {
-    if std::env::var_os(CHILD).is_some() {
-        return true;
-    }
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", &format!("environment::{name}"), "--nocapture"])
-        .env_clear()
-        .env(CHILD, "1")
-        .env("HOME", "/nonexistent")
-        .envs(environment.iter().copied())
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    false
+/// Runs the test of this name in a child.
+async fn in_child(name: &str, environment: &[(&str, &str)]) -> bool {
+    child::in_child(&format!("environment::{name}"), environment).await
 }
 
 async fn status(pairs: &[(&str, &str)]) -> Result<(), Error> {
@@ -49,7 +30,7 @@ async fn status_of(bucket: &str, pairs: &[(&str, &str)]) -> Result<(), Error> {
 #[tokio::test]
 async fn without_any_credentials_the_first_use_says_what_to_set() {
     let none = [("AWS_EC2_METADATA_DISABLED", "true")];
-    if !in_child("without_any_credentials_the_first_use_says_what_to_set", &none) {
+    if !in_child("without_any_credentials_the_first_use_says_what_to_set", &none).await {
         return;
     }
     let error = status(&[("s3.endpoint", "http://127.0.0.1:1")])
@@ -61,7 +42,7 @@ async fn without_any_credentials_the_first_use_says_what_to_set() {
 }
 
 /// Where the first request goes: the proxy of the environment is asked for a way there, and refuses.
-fn asked_of_proxy(name: &str, environment: &[(&str, &str)]) -> Option<String> {
+async fn asked_of_proxy(name: &str, environment: &[(&str, &str)]) -> Option<String> {
     let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", proxy.local_addr().unwrap());
     // Ends with the process, if nobody comes.
@@ -77,7 +58,7 @@ fn asked_of_proxy(name: &str, environment: &[(&str, &str)]) -> Option<String> {
         line
     });
     let environment = [environment, &[("HTTPS_PROXY", url.as_str())]].concat();
-    if in_child(name, &environment) {
+    if in_child(name, &environment).await {
         return None;
     }
     let line = asked.join().unwrap();
@@ -92,7 +73,7 @@ const KEYS: [(&str, &str); 3] = [
 
 /// In the child; in the parent where the request went.
 async fn first_request(name: &str, environment: &[(&str, &str)], pairs: &[(&str, &str)]) -> Option<String> {
-    let asked = asked_of_proxy(name, environment);
+    let asked = asked_of_proxy(name, environment).await;
     if asked.is_none() {
         let error = status(&[&KEYS[..], pairs].concat()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
@@ -158,7 +139,7 @@ async fn a_bucket_is_reached_through_its_access_point() {
 #[tokio::test]
 async fn a_directory_bucket_is_asked_for_a_session_in_its_zone() {
     let name = "a_directory_bucket_is_asked_for_a_session_in_its_zone";
-    match asked_of_proxy(name, &[]) {
+    match asked_of_proxy(name, &[]).await {
         Some(asked) => {
             assert_eq!(
                 asked,
@@ -207,7 +188,9 @@ async fn credentials_of_the_environment_are_used_without_keys() {
     if in_child(
         "credentials_of_the_environment_are_used_without_keys",
         &environment,
-    ) {
+    )
+    .await
+    {
         let store = std::env::var("STORE").unwrap();
         status(&[("s3.endpoint", &store), ("s3.path-style-access", "true")])
             .await

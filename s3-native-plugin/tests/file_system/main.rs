@@ -1,5 +1,7 @@
 //! The file system of the plugin against the embedded server, through the public traits.
 
+#[path = "../support/child.rs"]
+mod child;
 mod environment;
 mod errors;
 mod factory;

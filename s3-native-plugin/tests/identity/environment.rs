@@ -2,39 +2,23 @@
 //! is empty but for what they set.
 
 use std::io::Write as _;
-use std::process::Command;
 
 use plugin_api::{Config, ErrorKind, FileSystem, FileSystemFactory as _, Location, Result};
 use testkit::{InstanceMetadata, Role, Server};
 
+use crate::child;
 use crate::fixture::{BUCKET, factory};
 
-const CHILD: &str = "FSPLUG_TEST_CHILD";
 const ARN: &str = "arn:aws:iam::123456789012:role/pod";
 
-/// In the parent, runs the test of this name in a child and returns false; in the child, true.
+/// Runs the test of this name in a child that has a region.
 async fn in_child(name: &str, environment: &[(&str, &str)]) -> bool {
-    if std::env::var_os(CHILD).is_some() {
-        return true;
-    }
-    let mut child = Command::new(std::env::current_exe().unwrap());
-    child
-        .args(["--exact", &format!("environment::{name}"), "--nocapture"])
-        .env_clear()
-        .env(CHILD, "1")
-        .env("HOME", "/nonexistent")
-        .env("AWS_REGION", "us-east-1")
-        .envs(environment.iter().copied());
-    let output = tokio::task::spawn_blocking(move || child.output().unwrap())
-        .await
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    false
+    let region = ("AWS_REGION", "us-east-1");
+    child::in_child(
+        &format!("environment::{name}"),
+        &[environment, &[region]].concat(),
+    )
+    .await
 }
 
 fn server() -> Server {

@@ -3,7 +3,6 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -12,32 +11,13 @@ use s3_native_plugin::internals;
 use s3_native_plugin::retry::table::{Action, RequestClass, TABLE, When};
 use testkit::{Action as Fault, Fault as Rule, Server};
 
+use crate::child;
 use crate::fixture::{BUCKET, Prepared, plain, start};
 
-const CHILD: &str = "FSPLUG_TEST_CHILD";
-
-/// In the parent, runs the test of this name in a child; in the child, true.
+/// Runs the test of this name in a child without instance metadata.
 async fn in_child(name: &str, environment: &[(&str, &str)]) -> bool {
-    if std::env::var_os(CHILD).is_some() {
-        return true;
-    }
-    let mut child = Command::new(std::env::current_exe().unwrap());
-    child
-        .args(["--exact", &format!("credentials::{name}"), "--nocapture"])
-        .env_clear()
-        .env(CHILD, "1")
-        .env("HOME", "/nonexistent")
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .envs(environment.iter().copied());
-    let output = tokio::task::spawn_blocking(move || child.output().unwrap());
-    let output = output.await.unwrap();
-    assert!(
-        output.status.success(),
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    false
+    let none = ("AWS_EC2_METADATA_DISABLED", "true");
+    child::in_child(&format!("credentials::{name}"), &[environment, &[none]].concat()).await
 }
 
 /// A provider as containers have one, and how often it was asked.

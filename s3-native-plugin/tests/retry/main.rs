@@ -1,5 +1,7 @@
 //! What is repeated, and when: the table against the wire, the limits, outages and stalls.
 
+#[path = "../support/child.rs"]
+mod child;
 mod credentials;
 mod document;
 mod fixture;
