@@ -1,135 +1,19 @@
 //! [`Error`]: what went wrong, where, whether to try again and what to do.
 
+mod cause;
+mod io;
+mod kind;
+
 use std::borrow::Cow;
 use std::fmt;
-use std::time::Duration;
+
+use cause::{SourceChain, short_type_name};
+
+pub use cause::Cause;
+pub use kind::{ErrorKind, Retry};
 
 /// A result whose error is [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-macro_rules! error_kinds {
-    ($($(#[$doc:meta])* $name:ident = $number:literal => $text:literal,)*) => {
-        /// What kind of failure an [`Error`] is.
-        ///
-        /// The set is open: a newer plugin may send a kind that this build does not know, which
-        /// arrives as [`ErrorKind::Other`].
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[non_exhaustive]
-        #[repr(u32)]
-        pub enum ErrorKind {
-            $($(#[$doc])* $name = $number,)*
-        }
-
-        impl ErrorKind {
-            /// Every kind, in the order of its number.
-            pub const ALL: &[Self] = &[$(Self::$name,)*];
-
-            /// The kind with this number, or [`ErrorKind::Other`].
-            pub fn from_number(number: u32) -> Self {
-                match number {
-                    $($number => Self::$name,)*
-                    _ => Self::Other,
-                }
-            }
-
-            /// The number that crosses the ABI.
-            pub fn number(self) -> u32 {
-                self as u32
-            }
-
-            /// A short name for machines, such as `not-found`.
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$name => $text,)*
-                }
-            }
-        }
-    };
-}
-
-error_kinds! {
-    /// Anything that no other kind describes.
-    Other = 0 => "other",
-    /// The file, directory or bucket does not exist.
-    NotFound = 1 => "not-found",
-    /// The target exists and must not be overwritten.
-    AlreadyExists = 2 => "already-exists",
-    /// The identity is known but may not do this.
-    PermissionDenied = 3 => "permission-denied",
-    /// No usable credentials, or the service does not accept them.
-    Unauthenticated = 4 => "unauthenticated",
-    /// The location is malformed or cannot be a file here.
-    InvalidPath = 5 => "invalid-path",
-    /// An argument is out of range or contradicts another.
-    InvalidInput = 6 => "invalid-input",
-    /// A configuration value is missing, malformed or out of range.
-    InvalidConfig = 7 => "invalid-config",
-    /// The plugin or the store cannot do this.
-    Unsupported = 8 => "unsupported",
-    /// A file where a directory is needed.
-    NotADirectory = 9 => "not-a-directory",
-    /// A directory where a file is needed.
-    IsADirectory = 10 => "is-a-directory",
-    /// A directory with content, deleted without `recursive`.
-    DirectoryNotEmpty = 11 => "directory-not-empty",
-    /// The file changed while it was being read or committed.
-    Changed = 12 => "changed",
-    /// Something else stands where our result should be.
-    Conflict = 13 => "conflict",
-    /// A precondition that the caller stated does not hold.
-    PreconditionFailed = 14 => "precondition-failed",
-    /// The service asks for fewer requests.
-    Throttled = 15 => "throttled",
-    /// A deadline passed.
-    Timeout = 16 => "timeout",
-    /// The service cannot be reached or failed.
-    Unavailable = 17 => "unavailable",
-    /// Data ended before its declared length.
-    UnexpectedEof = 18 => "unexpected-eof",
-    /// Data or state does not match its checksum or format.
-    Corrupt = 19 => "corrupt",
-    /// The stream, file system or plugin is closed.
-    Closed = 20 => "closed",
-    /// The operation was cancelled.
-    Cancelled = 21 => "cancelled",
-    /// A panic inside the plugin, caught at the boundary.
-    PluginPanic = 22 => "plugin-panic",
-    /// A plugin cannot be loaded or refuses this host.
-    PluginLoad = 23 => "plugin-load",
-    /// No plugin serves the scheme.
-    UnknownScheme = 24 => "unknown-scheme",
-    /// The upload that state refers to is gone: expired or aborted.
-    UploadGone = 25 => "upload-gone",
-    /// No memory, disk or connection is left within the limits.
-    Exhausted = 26 => "exhausted",
-}
-
-impl fmt::Display for ErrorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// Whether the same call may succeed when it is made again.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Retry {
-    /// The same call fails again.
-    #[default]
-    No,
-    /// A later call may succeed.
-    Yes,
-    /// A call may succeed after this delay.
-    After(Duration),
-}
-
-/// One link of the chain of causes; an error of another library reduced to type and text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cause {
-    /// The type or class of the cause, such as `io::Error`; may be empty.
-    pub type_name: String,
-    /// Its message.
-    pub message: String,
-}
 
 /// The one error type of hosts and plugins.
 ///
@@ -178,35 +62,6 @@ pub(crate) struct ErrorParts {
     pub(crate) attempts: u32,
     pub(crate) causes: Vec<Cause>,
     pub(crate) details: Vec<(String, String)>,
-}
-
-/// The causes again, linked, for [`std::error::Error::source`].
-#[derive(Clone, Debug, PartialEq)]
-struct SourceChain {
-    message: String,
-    next: Option<Box<SourceChain>>,
-}
-
-impl SourceChain {
-    fn link(causes: &[Cause]) -> Option<Self> {
-        let (first, rest) = causes.split_first()?;
-        Some(Self {
-            message: first.message.clone(),
-            next: Self::link(rest).map(Box::new),
-        })
-    }
-}
-
-impl fmt::Display for SourceChain {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for SourceChain {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.next.as_deref().map(|next| next as _)
-    }
 }
 
 impl Error {
@@ -416,17 +271,6 @@ impl Error {
     }
 }
 
-/// `std::io::error::Error` → `error::Error`: enough to recognise, short enough for a line.
-fn short_type_name<E>() -> String {
-    let full = std::any::type_name::<E>();
-    let head = full.split('<').next().unwrap_or(full);
-    let mut segments = head.rsplit("::");
-    let last = segments.next().unwrap_or(head);
-    segments
-        .next()
-        .map_or_else(|| last.to_owned(), |module| format!("{module}::{last}"))
-}
-
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let body = &self.0.parts;
@@ -463,61 +307,6 @@ impl fmt::Debug for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source.as_ref().map(|chain| chain as _)
-    }
-}
-
-impl From<std::io::Error> for Error {
-    /// Maps the I/O error's kind; the text of the operating system is the message.
-    fn from(error: std::io::Error) -> Self {
-        use std::io::ErrorKind as Io;
-        let kind = match error.kind() {
-            Io::NotFound => ErrorKind::NotFound,
-            Io::PermissionDenied | Io::ReadOnlyFilesystem => ErrorKind::PermissionDenied,
-            Io::AlreadyExists => ErrorKind::AlreadyExists,
-            Io::NotADirectory => ErrorKind::NotADirectory,
-            Io::IsADirectory => ErrorKind::IsADirectory,
-            Io::DirectoryNotEmpty => ErrorKind::DirectoryNotEmpty,
-            Io::InvalidInput | Io::InvalidFilename => ErrorKind::InvalidInput,
-            Io::InvalidData => ErrorKind::Corrupt,
-            Io::UnexpectedEof => ErrorKind::UnexpectedEof,
-            Io::TimedOut => ErrorKind::Timeout,
-            Io::Unsupported | Io::CrossesDevices => ErrorKind::Unsupported,
-            Io::StorageFull | Io::QuotaExceeded | Io::OutOfMemory | Io::FileTooLarge => ErrorKind::Exhausted,
-            Io::ConnectionRefused
-            | Io::ConnectionReset
-            | Io::ConnectionAborted
-            | Io::NotConnected
-            | Io::BrokenPipe
-            | Io::HostUnreachable
-            | Io::NetworkUnreachable
-            | Io::NetworkDown => ErrorKind::Unavailable,
-            _ => ErrorKind::Other,
-        };
-        Self::new(kind, error.to_string())
-    }
-}
-
-impl From<Error> for std::io::Error {
-    /// Keeps the error as the source, so that it can be had back by downcasting. `Cancelled` is not
-    /// `Interrupted`, which the standard library would try again by itself.
-    fn from(error: Error) -> Self {
-        use std::io::ErrorKind as Io;
-        let kind = match error.kind() {
-            ErrorKind::NotFound | ErrorKind::UnknownScheme => Io::NotFound,
-            ErrorKind::AlreadyExists => Io::AlreadyExists,
-            ErrorKind::PermissionDenied | ErrorKind::Unauthenticated => Io::PermissionDenied,
-            ErrorKind::InvalidPath | ErrorKind::InvalidInput | ErrorKind::InvalidConfig => Io::InvalidInput,
-            ErrorKind::Unsupported => Io::Unsupported,
-            ErrorKind::NotADirectory => Io::NotADirectory,
-            ErrorKind::IsADirectory => Io::IsADirectory,
-            ErrorKind::DirectoryNotEmpty => Io::DirectoryNotEmpty,
-            ErrorKind::Timeout => Io::TimedOut,
-            ErrorKind::UnexpectedEof => Io::UnexpectedEof,
-            ErrorKind::Corrupt => Io::InvalidData,
-            ErrorKind::Exhausted => Io::QuotaExceeded,
-            _ => Io::Other,
-        };
-        Self::new(kind, error)
     }
 }
 
