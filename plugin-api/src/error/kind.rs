@@ -5,7 +5,7 @@ use std::time::Duration;
 
 macro_rules! error_kinds {
     ($($(#[$doc:meta])* $name:ident = $number:literal => $text:literal,)*) => {
-        /// What kind of failure an [`Error`] is.
+        /// What kind of failure an [`Error`](crate::Error) is.
         ///
         /// The set is open: a newer plugin may send a kind that this build does not know, which
         /// arrives as [`ErrorKind::Other`].
