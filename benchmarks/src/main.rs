@@ -1,12 +1,15 @@
 //! Runnable comparisons. Start them with `cargo xtask bench`, which builds what they load.
 
 mod abi;
+mod load;
 mod measure;
+mod peers;
 mod s3;
 mod uploads;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::{Parser, Subcommand};
 
@@ -37,6 +40,25 @@ enum What {
         #[arg(long, default_value_t = 256)]
         mib: u64,
     },
+    /// A fresh process up to the first byte of an object, beside the bare AWS SDK linked into it.
+    Load {
+        /// A plugin directory that holds the S3 plugin.
+        #[arg(long)]
+        plugins: PathBuf,
+        /// The testkit program, which is started as the server.
+        #[arg(long)]
+        testkit: PathBuf,
+    },
+    /// What each of those processes does.
+    #[command(hide = true)]
+    FirstByte {
+        /// The server.
+        #[arg(long)]
+        endpoint: String,
+        /// A plugin directory that holds the S3 plugin; without it the bare SDK reads.
+        #[arg(long)]
+        plugins: Option<PathBuf>,
+    },
     /// Parts of a recoverable file, one after another and at the same time, at 20 ms a request.
     Uploads {
         /// A plugin directory that holds the S3 plugin.
@@ -46,6 +68,7 @@ enum What {
 }
 
 fn main() -> ExitCode {
+    let start = Instant::now();
     let result = match Arguments::parse().what {
         What::Abi { plugins } => abi::run(&plugins).map_err(|error| error.to_string()),
         What::S3 {
@@ -53,6 +76,8 @@ fn main() -> ExitCode {
             testkit,
             mib,
         } => s3::run(&plugins, &testkit, mib),
+        What::Load { plugins, testkit } => load::run(&plugins, &testkit),
+        What::FirstByte { endpoint, plugins } => load::first_byte(start, &endpoint, plugins.as_deref()),
         What::Uploads { plugins } => uploads::run(&plugins),
     };
     match result {

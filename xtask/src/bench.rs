@@ -25,6 +25,8 @@ enum What {
     Abi,
     /// Reads and writes through the S3 plugin, beside the bare AWS SDK.
     S3,
+    /// A fresh process up to the first byte of an object, beside the bare AWS SDK linked into it.
+    Load,
     /// Parts that go out at the same time, beside one after another.
     Uploads,
 }
@@ -34,7 +36,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     step("building what is compared (optimised; takes minutes)");
     let package = match options.what {
         What::Abi => "null-plugin",
-        What::S3 | What::Uploads => plugin_build::PACKAGE,
+        What::S3 | What::Load | What::Uploads => plugin_build::PACKAGE,
     };
     let library = workspace.build(&["--profile", dist::PROFILE, "-p", package])?;
     let library = library.library(&package.replace('-', "_"))?;
@@ -49,6 +51,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     match options.what {
         What::Abi => command.arg("abi"),
         What::Uploads => command.arg("uploads"),
+        What::Load => command
+            .args(["load", "--testkit"])
+            .arg(programs.executable("testkit")?),
         What::S3 => command
             .args(["s3", "--mib", &options.mib.to_string(), "--testkit"])
             .arg(programs.executable("testkit")?),
