@@ -144,6 +144,11 @@ fn build(name: &str, edits: &[Edit], with_host: bool) -> Variant {
         )
         .unwrap();
     }
+    // The documentation of the crate shows the example.
+    copy(
+        &workspace.join("plugin-api/examples"),
+        &variant.join("plugin-api/examples"),
+    );
     // The library alone: neither the program nor the tests are needed here.
     let _ = fs::remove_dir_all(variant.join("host-loader/src/bin"));
     let manifest = fs::read_to_string(workspace.join("host-loader/Cargo.toml")).unwrap();

@@ -124,8 +124,8 @@ pub trait FileSystem: Send + Sync + 'static {
     /// the error names them and the others are gone.
     async fn delete(&self, path: &Location, recursive: bool) -> Result<bool>;
 
-    /// Renames a file, replacing the target; a target that is a directory receives the file under
-    /// its own name. `from == to` succeeds without doing anything.
+    /// Renames a file, replacing the target; a target that is a directory, or ends with a slash, receives the
+    /// file under its own name. `from == to` succeeds without doing anything.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`]; [`ErrorKind::Unsupported`] for a directory without

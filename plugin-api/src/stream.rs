@@ -39,25 +39,31 @@ pub trait InputStream: Send + 'static {
     /// # Errors
     /// [`ErrorKind::UnexpectedEof`] if a range ends beyond the file.
     async fn read_ranges(&mut self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-        let back = self.position();
+        // Before memory is set aside for what cannot be there.
+        if let Some(range) = ranges
+            .iter()
+            .find(|range| range.start > range.end || range.end > self.len())
+        {
+            return Err(beyond(range));
+        }
+        let moved = Moved {
+            back: self.position(),
+            stream: self,
+        };
         let mut chunks = Vec::with_capacity(ranges.len());
         for range in ranges {
-            self.seek(range.start)?;
-            let wanted = range.end.saturating_sub(range.start) as usize;
+            moved.stream.seek(range.start)?;
+            let wanted = (range.end - range.start) as usize;
             let mut content = bytes::BytesMut::with_capacity(wanted);
             while content.len() < wanted {
-                let chunk = self.read(wanted - content.len()).await?;
+                let chunk = moved.stream.read(wanted - content.len()).await?;
                 if chunk.is_empty() {
-                    return Err(Error::new(
-                        ErrorKind::UnexpectedEof,
-                        format!("the range {}..{} ends beyond the file", range.start, range.end),
-                    ));
+                    return Err(beyond(range));
                 }
                 content.extend_from_slice(&chunk);
             }
             chunks.push(content.freeze());
         }
-        self.seek(back)?;
         Ok(chunks)
     }
 
@@ -80,6 +86,27 @@ pub trait InputStream: Send + 'static {
     /// Releases what the stream holds, without reading to the end. Idempotent; a later read fails
     /// with [`ErrorKind::Closed`].
     async fn close(&mut self) -> Result<()>;
+}
+
+/// A stream that is read elsewhere for a while: it gets its position back also when that fails or is cancelled.
+struct Moved<'a, S: InputStream + ?Sized> {
+    stream: &'a mut S,
+    back: u64,
+}
+
+impl<S: InputStream + ?Sized> Drop for Moved<'_, S> {
+    fn drop(&mut self) {
+        // The position was legal before; only a stream that has been closed meanwhile refuses it.
+        let _ = self.stream.seek(self.back);
+    }
+}
+
+fn beyond(range: &Range<u64>) -> Error {
+    Error::new(
+        ErrorKind::UnexpectedEof,
+        format!("the range {}..{} is not within the file", range.start, range.end),
+    )
+    .with_remedy("stay within the length")
 }
 
 /// Writes one new file. Used by one caller at a time.

@@ -67,7 +67,8 @@ impl Enter {
         operation: &'static str,
         code: impl FnOnce() -> Result<T>,
     ) -> WireResult<W> {
-        to_wire(self.run(operation, code).and_then(|result| result))
+        let result = self.run(operation, code).and_then(|result| result);
+        to_wire(result.map_err(|error| named(error, operation)))
     }
 
     /// Makes a wire future of plugin code.
@@ -84,6 +85,15 @@ impl Enter {
             operation,
             code: Some(code),
         })
+    }
+}
+
+/// An error whose plugin did not say in which operation it happened names the call.
+fn named(error: Error, operation: &'static str) -> Error {
+    if error.operation().is_empty() {
+        error.with_operation(operation)
+    } else {
+        error
     }
 }
 
@@ -127,7 +137,9 @@ impl<T, F: Future<Output = Result<T>>> Future for InPlace<'_, F> {
             });
         match polled {
             Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(result)) => Poll::Ready(to_wire(result)),
+            Ok(Poll::Ready(result)) => {
+                Poll::Ready(to_wire(result.map_err(|error| named(error, this.operation))))
+            }
             Err(error) => {
                 // What is left of it may panic again while it is dropped.
                 let _ = this.enter.run(this.operation, || code.set(None));
