@@ -32,6 +32,11 @@
 
 #![deny(unsafe_code)]
 
+/// The Rust blocks of the guide are compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/src/embedding.md")]
+mod embedding_guide {}
+
 mod audit;
 pub mod blocking;
 pub mod configuration;
