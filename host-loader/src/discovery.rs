@@ -2,16 +2,18 @@
 
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use object::ReadRef;
 use object::read::ReadCache;
 use plugin_api::{Error, Manifest};
 
 use crate::audit::{self, HostProcess};
 use crate::elf_image::{ElfImage, refuse};
+use crate::trust::{SealedImage, open_regular, unreadable};
 use crate::{loader, manifest_note};
 
 /// A directory that was searched and what was there, for the error of an unknown scheme.
@@ -171,8 +173,20 @@ fn search_plugin_dir(dir: &Path, discovery: &mut Discovery) {
 
 /// Reads the manifest of one plugin and audits the file. Runs nothing of it.
 pub(crate) fn inspect(path: &Path) -> Candidate {
+    candidate(path, |manifest| {
+        let (file, _) = open_regular(path)?;
+        inspect_content(path, &ReadCache::new(file), manifest)
+    })
+}
+
+/// The same with what was read from the file, and will be loaded.
+pub(crate) fn inspect_image(path: &Path, image: &SealedImage) -> Candidate {
+    candidate(path, |manifest| inspect_content(path, &image.content(), manifest))
+}
+
+fn candidate(path: &Path, inspect: impl FnOnce(&mut Option<Manifest>) -> Result<(), Error>) -> Candidate {
     let mut manifest = None;
-    let error = inspect_file(path, &mut manifest)
+    let error = inspect(&mut manifest)
         .err()
         .map(|error| error.with_path(path.display()));
     let name = match &manifest {
@@ -188,15 +202,12 @@ pub(crate) fn inspect(path: &Path) -> Candidate {
 }
 
 /// `manifest` is there as soon as it could be read, also if the file is refused.
-fn inspect_file(path: &Path, manifest: &mut Option<Manifest>) -> Result<(), Error> {
-    // Asked before the file is opened, since opening a FIFO waits for its writer.
-    let metadata = fs::metadata(path).map_err(|error| unreadable(&error))?;
-    if !metadata.is_file() {
-        return Err(refuse("not a regular file", "remove it"));
-    }
-    let file = File::open(path).map_err(|error| unreadable(&error))?;
-    let content = ReadCache::new(file);
-    let image = ElfImage::parse(&content)?;
+fn inspect_content<'data, R: ReadRef<'data>>(
+    path: &Path,
+    content: R,
+    manifest: &mut Option<Manifest>,
+) -> Result<(), Error> {
+    let image = ElfImage::parse(content)?;
     let read = manifest.insert(manifest_note::read(&image)?);
     *read = manifest_note::check(read.clone())?;
     if read.schemes.iter().any(|scheme| scheme == "file") {
@@ -213,14 +224,6 @@ fn inspect_file(path: &Path, manifest: &mut Option<Manifest>) -> Result<(), Erro
         tracing::warn!(plugin = %path.display(), "{warning}");
     }
     Ok(())
-}
-
-fn unreadable(error: &io::Error) -> Error {
-    let remedy = match error.kind() {
-        io::ErrorKind::NotFound => "remove the dangling link, or restore what it points to",
-        _ => "make it readable for this process",
-    };
-    refuse(format!("cannot be read: {error}"), remedy)
 }
 
 fn sorted_entries(dir: &Path) -> io::Result<Vec<PathBuf>> {

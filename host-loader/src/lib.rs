@@ -50,6 +50,7 @@ pub mod local;
 mod manifest_note;
 mod plugin;
 pub mod telemetry;
+mod trust;
 
 pub use delegation_tokens::{DelegationTokenManager, DelegationTokens};
 pub use file_systems::{FileSystems, FileSystemsBuilder};

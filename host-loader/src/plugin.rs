@@ -9,6 +9,7 @@ use plugin_api::{Error, ErrorKind, FileSystemFactory, HostRef, Manifest, Result,
 
 use crate::discovery::Candidate;
 use crate::telemetry::HostTelemetry;
+use crate::trust::SealedImage;
 use crate::{discovery, loader};
 
 /// What became of one file that was looked at.
@@ -178,8 +179,10 @@ impl Plugin {
         let (Some(path), Some(expected)) = (&self.path, &self.manifest) else {
             return Err(Error::new(ErrorKind::PluginLoad, "there is nothing to load"));
         };
-        // The file may have been replaced since it was looked at.
-        let present = discovery::inspect(path);
+        // The file may have been replaced since it was looked at. From here on it is read no more: all checks are
+        // about the copy that is loaded.
+        let image = SealedImage::read(path).map_err(|error| error.with_path(path.display()))?;
+        let present = discovery::inspect_image(path, &image);
         if let Some(error) = present.error {
             return Err(error);
         }
@@ -194,7 +197,7 @@ impl Plugin {
             .with_path(path.display())
             .with_remedy("restart the host"));
         }
-        let factory = loader::load(path, host).map_err(|error| error.with_path(path.display()))?;
+        let factory = loader::load(image, host).map_err(|error| error.with_path(path.display()))?;
         tracing::debug!(plugin = self.name, path = %path.display(), version = expected.version, "plugin loaded");
         Ok(factory)
     }

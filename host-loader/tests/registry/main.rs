@@ -6,6 +6,7 @@ mod configuration;
 mod dependencies;
 mod discovery;
 mod fake_plugin;
+mod loading;
 mod log;
 mod real_plugins;
 mod routing;

@@ -15,7 +15,7 @@ use crate::shared_object::PluginDir;
 
 /// The library of an example of this package. Examples are built only by a run of all tests, hence
 /// asked for here.
-fn library(example: &str) -> Vec<u8> {
+pub(crate) fn library(example: &str) -> Vec<u8> {
     static BUILD: Once = Once::new();
     let test = env::current_exe().unwrap();
     let profile_dir = test.parent().and_then(Path::parent).unwrap();
@@ -57,7 +57,7 @@ fn registry() -> (PluginDir, FileSystems) {
     (dir, registry)
 }
 
-fn factories_made(registry: &FileSystems, path: &str) -> u64 {
+pub(crate) fn factories_made(registry: &FileSystems, path: &str) -> u64 {
     block_on(async {
         let (fs, file) = registry.open_path(path).await.unwrap();
         fs.status(&file).await.unwrap().len
