@@ -133,22 +133,14 @@ fn build(name: &str, edits: &[Edit], with_host: bool) -> Variant {
         .expect("host-loader is in the workspace");
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("abi-versions");
     let variant = root.join(name);
-    for krate in ["plugin-api", "host-loader"] {
-        copy(
-            &workspace.join(krate).join("src"),
-            &variant.join(krate).join("src"),
-        );
-        fs::copy(
-            workspace.join(krate).join("Cargo.toml"),
-            variant.join(krate).join("Cargo.toml"),
-        )
-        .unwrap();
+    // The documentation of plugin-api shows its example.
+    for part in ["plugin-api/src", "plugin-api/examples", "host-loader/src"] {
+        copy(&workspace.join(part), &variant.join(part));
     }
-    // The documentation of the crate shows the example.
-    copy(
-        &workspace.join("plugin-api/examples"),
-        &variant.join("plugin-api/examples"),
-    );
+    for krate in ["plugin-api", "host-loader"] {
+        let manifest = Path::new(krate).join("Cargo.toml");
+        fs::copy(workspace.join(&manifest), variant.join(&manifest)).unwrap();
+    }
     // The library alone: neither the program nor the tests are needed here.
     let _ = fs::remove_dir_all(variant.join("host-loader/src/bin"));
     let manifest = fs::read_to_string(workspace.join("host-loader/Cargo.toml")).unwrap();
