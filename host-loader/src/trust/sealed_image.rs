@@ -78,8 +78,7 @@ impl SealedImage {
                 "write a new plugin beside the old one and rename it, then try again",
             ));
         }
-        let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
-        rustix::fs::fcntl_add_seals(&memory, seals).map_err(|error| {
+        seal(&memory).map_err(|error| {
             refuse(
                 format!("its copy in memory cannot be sealed: {error}"),
                 "use a kernel with sealed memory files (Linux 3.17 or later)",
@@ -183,6 +182,17 @@ fn memory_file(path: &Path) -> io::Result<OwnedFd> {
     }
 }
 
+/// Ends every change of a memory file that has never been mapped.
+fn seal(memory: &File) -> Result<(), Errno> {
+    let others = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
+    match rustix::fs::fcntl_add_seals(memory, SealFlags::WRITE | others) {
+        // Something holds a page for a moment: what moves or watches memory in the kernel does. This seal does
+        // not wait for that. It spares mappings that are writable already, and there is none.
+        Err(Errno::BUSY) => rustix::fs::fcntl_add_seals(memory, SealFlags::FUTURE_WRITE | others),
+        result => result,
+    }
+}
+
 /// When content or attributes of a file were last changed.
 fn last_change(metadata: &Metadata) -> (i64, i64, i64, i64) {
     (
@@ -196,6 +206,7 @@ fn last_change(metadata: &Metadata) -> (i64, i64, i64, i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::pipe::SpliceFlags;
     use std::io::Write as _;
 
     fn image(content: &[u8]) -> SealedImage {
@@ -220,6 +231,28 @@ mod tests {
         assert_eq!(written.unwrap_err().kind(), io::ErrorKind::PermissionDenied);
         image.sha256.take();
         assert_eq!(image.sha256().unwrap(), expected);
+    }
+
+    #[test]
+    fn a_page_that_something_holds_does_not_keep_the_copy_from_being_sealed() {
+        let mut memory = File::from(memory_file(Path::new("held")).unwrap());
+        memory.write_all(&[7; 8192]).unwrap();
+        // A page in a pipe is held until it is read.
+        let (_reader, writer) = rustix::pipe::pipe().unwrap();
+        let held = rustix::pipe::splice(&memory, Some(&mut 0), &writer, None, 4096, SpliceFlags::empty());
+        assert_eq!(held.unwrap(), 4096);
+        let plain = rustix::fs::fcntl_add_seals(&memory, SealFlags::WRITE);
+        assert_eq!(plain, Err(Errno::BUSY));
+        seal(&memory).unwrap();
+        let path = format!("/proc/self/fd/{}", memory.as_raw_fd());
+        let reopened = OpenOptions::new().write(true).open(path).unwrap();
+        for file in [&memory, &reopened] {
+            assert!(file.write_at(b"x", 0).is_err());
+            assert!(file.set_len(0).is_err());
+        }
+        let mut content = [0; 8192];
+        memory.read_exact_at(&mut content, 0).unwrap();
+        assert_eq!(content, [7; 8192]);
     }
 
     #[test]
