@@ -55,11 +55,13 @@ async fn a_store_that_overlooks_conditions_replaces_no_file_and_is_claimed_no_mo
         assert_eq!(fixture.content("new").unwrap(), b"ours");
         fixture.server.requests().clear();
         create(&*fixture.fs, "newer", b"ours").await.unwrap();
-        let put = &fixture.server.requests().of("PutObject")[0];
+        // Not all requests: the upload that was given up above may be aborted only now.
+        let requests = fixture.server.requests();
         assert_eq!(
-            (fixture.server.requests().total(), put.header("if-none-match")),
-            (2, None)
+            (requests.count("HeadObject"), requests.count("PutObject")),
+            (1, 1)
         );
+        assert_eq!(requests.of("PutObject")[0].header("if-none-match"), None);
     }
 }
 
