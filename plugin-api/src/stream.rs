@@ -10,10 +10,7 @@ use crate::{Error, ErrorKind, FileStatus, Location, Result};
 /// Reads one version of one file. Used by one caller at a time.
 ///
 /// A dropped stream releases its connection without reading the rest of it.
-#[allow(
-    clippy::len_without_is_empty,
-    reason = "the length of a file, not of a collection"
-)]
+#[allow(clippy::len_without_is_empty, reason = "a file, not a collection")]
 #[async_trait]
 pub trait InputStream: Send + 'static {
     /// The next bytes, 1 to `max`; empty only at the end of the file or for `max == 0`.
@@ -37,7 +34,7 @@ pub trait InputStream: Send + 'static {
     /// fetched together, and all in parallel.
     ///
     /// # Errors
-    /// [`ErrorKind::UnexpectedEof`] if a range ends beyond the file.
+    /// [`ErrorKind::UnexpectedEof`] if a range ends beyond the file, or before it begins.
     async fn read_ranges(&mut self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         // Before memory is set aside for what cannot be there.
         if let Some(range) = ranges
@@ -77,10 +74,6 @@ pub trait InputStream: Send + 'static {
     fn position(&self) -> u64;
 
     /// The length of the file in bytes.
-    #[allow(
-        clippy::len_without_is_empty,
-        reason = "the length of a file, not of a collection"
-    )]
     fn len(&self) -> u64;
 
     /// Releases what the stream holds, without reading to the end. Idempotent; a later read fails
@@ -147,4 +140,99 @@ pub trait OutputStream: Send + 'static {
 
     /// Gives the file up: nothing is published and nothing left behind. Idempotent.
     async fn abort(&mut self) -> Result<()>;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    /// A file of so many bytes that cannot be read from this position on: it fails there, or never answers.
+    struct Broken {
+        len: u64,
+        position: u64,
+        from: u64,
+        is_silent: bool,
+    }
+
+    #[async_trait]
+    impl InputStream for Broken {
+        async fn read(&mut self, max: usize) -> Result<Bytes> {
+            if self.position >= self.from {
+                if self.is_silent {
+                    std::future::pending::<()>().await;
+                }
+                return Err(Error::new(ErrorKind::Unavailable, "broken"));
+            }
+            let end = self.from.min(self.position + max as u64);
+            let chunk = Bytes::from(vec![7; (end - self.position) as usize]);
+            self.position = end;
+            Ok(chunk)
+        }
+
+        fn seek(&mut self, position: u64) -> Result<()> {
+            self.position = position;
+            Ok(())
+        }
+
+        fn position(&self) -> u64 {
+            self.position
+        }
+
+        fn len(&self) -> u64 {
+            self.len
+        }
+
+        async fn close(&mut self) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Reads ranges of a file of 100 bytes, from position 5 on: the first poll, and the position after it.
+    fn poll_once(is_silent: bool, ranges: &[Range<u64>]) -> (Poll<Result<Vec<Bytes>>>, u64) {
+        let mut stream = Broken {
+            len: 100,
+            position: 5,
+            from: 50,
+            is_silent,
+        };
+        let polled = pin!(stream.read_ranges(ranges)).poll(&mut Context::from_waker(Waker::noop()));
+        (polled, stream.position)
+    }
+
+    #[test]
+    fn the_position_stays_where_it_was_whether_ranges_are_read_or_fail_or_are_cancelled() {
+        let (read, position) = poll_once(false, &[10..20, 0..3]);
+        let Poll::Ready(Ok(chunks)) = read else {
+            panic!("these can be read");
+        };
+        assert_eq!(chunks.iter().map(Bytes::len).collect::<Vec<_>>(), [10, 3]);
+        assert_eq!(position, 5);
+        let (failed, position) = poll_once(false, &[10..20, 40..60]);
+        assert!(matches!(failed, Poll::Ready(Err(error)) if error.kind() == ErrorKind::Unavailable));
+        assert_eq!(position, 5);
+        let (cancelled, position) = poll_once(true, &[10..20, 40..60]);
+        assert!(cancelled.is_pending());
+        assert_eq!(position, 5);
+    }
+
+    #[test]
+    fn ranges_that_are_not_within_the_file_are_refused_before_anything_is_read() {
+        let backwards = Range { start: 9, end: 3 };
+        for range in [0..101, 0..u64::MAX, u64::MAX - 1..u64::MAX, backwards] {
+            let (refused, position) = poll_once(true, &[40..60, range.clone()]);
+            let Poll::Ready(Err(error)) = refused else {
+                panic!("{range:?} is not refused");
+            };
+            assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+            assert!(
+                error
+                    .to_string()
+                    .contains(&format!("{}..{}", range.start, range.end))
+            );
+            assert_eq!(position, 5);
+        }
+    }
 }
