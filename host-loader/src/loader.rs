@@ -31,7 +31,6 @@ static OPENED: Mutex<Vec<Opened>> = Mutex::new(Vec::new());
 /// Maps a library and runs its start-up code; one that was opened before, from the same file with the same
 /// content, is returned instead. It stays mapped until the process ends.
 ///
-/// Libraries that it needs have to be opened before, each by its image: `$ORIGIN` means nothing in memory.
 /// Blocks: resolves the library's symbols.
 ///
 /// # Errors
