@@ -87,10 +87,7 @@ struct Sent {
 
 /// What has happened so far.
 #[derive(Clone, Debug, Default)]
-#[allow(
-    clippy::struct_excessive_bools,
-    reason = "facts that are independent of each other"
-)]
+#[allow(clippy::struct_excessive_bools, reason = "independent facts")]
 pub(crate) struct Record {
     pub(crate) faults: Vec<Fault>,
     /// Uploads that expired.

@@ -57,10 +57,7 @@ async fn check(stream: &mut dyn InputStream, expected: &[u8], ranges: &[Range<u6
     Ok(())
 }
 
-#[allow(
-    clippy::single_range_in_vec_init,
-    reason = "lists of ranges, some of which have one element"
-)]
+#[allow(clippy::single_range_in_vec_init, reason = "lists of ranges")]
 async fn checked(c: &Context, len: usize, ranges: &[Range<u64>]) -> CaseResult {
     let (mut stream, expected) = open(c, len).await?;
     check(&mut *stream, &expected, ranges).await

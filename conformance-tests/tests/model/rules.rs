@@ -15,10 +15,7 @@ pub(crate) enum Directories {
 }
 
 /// Where file systems may differ by the contract, and which way one of them goes.
-#[allow(
-    clippy::struct_excessive_bools,
-    reason = "each is an answer of its own, and they do not depend on each other"
-)]
+#[allow(clippy::struct_excessive_bools, reason = "independent answers")]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
     pub(crate) directories: Directories,

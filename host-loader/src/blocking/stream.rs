@@ -21,10 +21,7 @@ pub(super) fn io_error(error: Error) -> io::Error {
 ///
 /// Each `read` is a call into the plugin: put a [`BufReader`](io::BufReader) around it to read in
 /// small pieces. A dropped stream releases its connection without reading the rest.
-#[allow(
-    clippy::len_without_is_empty,
-    reason = "the length of a file, not of a collection"
-)]
+#[allow(clippy::len_without_is_empty, reason = "a file, not a collection")]
 pub struct InputStream(Box<dyn plugin_api::InputStream>);
 
 impl InputStream {
