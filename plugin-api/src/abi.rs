@@ -35,6 +35,7 @@ mod remote;
 #[cfg(test)]
 mod round_trip_tests;
 mod served;
+pub(crate) mod signals;
 mod wire;
 
 #[doc(hidden)]
@@ -43,3 +44,4 @@ pub use layout::layout_description;
 #[doc(hidden)]
 pub use module::{Export, root_header};
 pub use module::{ROOT_SYMBOL, load_factory};
+pub use signals::SigpipeGuard;

@@ -29,6 +29,7 @@ mod status;
 mod stream;
 pub mod telemetry;
 
+pub use abi::signals::runtime_thread_started;
 pub use async_trait::async_trait;
 pub use bulk_copy::{BulkCopy, CopyOptions, CopyProgress, CopyRequest, NoProgress};
 pub use bytes::Bytes;
