@@ -7,6 +7,8 @@
 //! * Futures are polled on the caller's thread, with the plugin's runtime entered
 //!   ([`FileSystemFactory::enter`](crate::FileSystemFactory::enter)); dropping one cancels it.
 //! * Bytes cross as reference-counted chunks and are not copied.
+//! * What is used after its file system was closed, or in the child of a fork, is
+//!   [`ErrorKind::Closed`](crate::ErrorKind::Closed).
 //! * A panic in the plugin becomes [`ErrorKind::PluginPanic`](crate::ErrorKind::PluginPanic).
 //! * Whatever one side allocates, that side frees.
 
@@ -22,10 +24,13 @@
 )]
 
 mod chunk;
+mod deadline;
 mod error;
 #[doc(hidden)]
 pub mod export;
+mod fork;
 mod future;
+mod gate;
 mod host;
 mod interface;
 mod layout;
@@ -40,8 +45,12 @@ mod wire;
 
 #[doc(hidden)]
 pub use abi_stable::library::LibHeader as Header;
+pub use deadline::sleep;
+pub use fork::check_fork;
+pub use gate::{Gate, Run};
 pub use layout::layout_description;
 #[doc(hidden)]
 pub use module::{Export, root_header};
 pub use module::{ROOT_SYMBOL, load_factory};
+pub use served::isolate;
 pub use signals::SigpipeGuard;

@@ -1,4 +1,4 @@
-//! Futures and calls at the boundary: polled in place, panics caught, cancelled by drop.
+//! Futures and calls at the boundary: polled in place, panics caught, cancelled by drop, refused after the end.
 
 use std::any::Any;
 use std::future::Future;
@@ -8,10 +8,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use async_ffi::BorrowingFfiFuture;
 
 use super::error::{WireResult, to_wire};
+use super::fork::{check_fork, is_forked_child};
+use super::gate::Gate;
 use crate::{Error, ErrorKind, FileSystemFactory, Result};
 
 /// A future on the wire. It may borrow from the call's arguments, since it is polled in place.
@@ -23,13 +26,49 @@ pub(super) fn unsupported<'a, T: Send + 'a>(what: &str) -> WireFuture<'a, T> {
     BorrowingFfiFuture::new(std::future::ready(to_wire(Err::<T, _>(error))))
 }
 
-/// The way into a plugin: its runtime entered and its panics caught.
+/// What a plugin has at least, once its operations have ended or were cut off, to end what it does in the background.
+const LEAST_TIME: Duration = Duration::from_secs(1);
+
+/// The way into a plugin, as long as it is open: its runtime entered and its panics caught.
 #[derive(Clone)]
-pub(super) struct Enter(Arc<dyn FileSystemFactory>);
+pub(super) struct Enter {
+    factory: Arc<dyn FileSystemFactory>,
+    gate: Arc<Gate>,
+}
 
 impl Enter {
     pub(super) fn new(factory: Arc<dyn FileSystemFactory>) -> Self {
-        Self(factory)
+        Self {
+            factory,
+            gate: Gate::new(),
+        }
+    }
+
+    /// The way to a file system, which can be closed by itself.
+    pub(super) fn inner(&self) -> Self {
+        Self {
+            factory: Arc::clone(&self.factory),
+            gate: self.gate.child(),
+        }
+    }
+
+    /// Refuses new operations, ends those that run by the deadline at the latest, then `finish`es in the time that is
+    /// left.
+    pub(super) async fn end<F>(&self, deadline: Duration, finish: impl FnOnce(Duration) -> F) -> Result<()>
+    where
+        F: Future<Output = Result<()>>,
+    {
+        let begun = Instant::now();
+        let all_ended = self.gate.close(deadline).await;
+        finish(deadline.saturating_sub(begun.elapsed()).max(LEAST_TIME)).await?;
+        if all_ended {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Timeout,
+            format!("some operations were still running after {deadline:?} and were cut off"),
+        )
+        .with_remedy("allow more time, or cancel them before"))
     }
 
     /// Runs plugin code on this thread; a panic becomes [`ErrorKind::PluginPanic`].
@@ -37,7 +76,7 @@ impl Enter {
         let mut code = Some(code);
         let mut result = None;
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            self.0.enter(&mut || {
+            self.factory.enter(&mut || {
                 if let Some(code) = code.take() {
                     result = Some(code());
                 }
@@ -67,12 +106,39 @@ impl Enter {
         operation: &'static str,
         code: impl FnOnce() -> Result<T>,
     ) -> WireResult<W> {
-        let result = self.run(operation, code).and_then(|result| result);
+        let open = self.gate.check_open();
+        let result = open
+            .and_then(|()| self.run(operation, code))
+            .and_then(|result| result);
         to_wire(result.map_err(|error| named(error, operation)))
     }
 
-    /// Makes a wire future of plugin code.
+    /// Runs a call that only tells what the object knows, also after its end.
+    pub(super) fn recall<T, W: From<T>>(
+        &self,
+        operation: &'static str,
+        code: impl FnOnce() -> Result<T>,
+    ) -> WireResult<W> {
+        let result = check_fork()
+            .and_then(|()| self.run(operation, code))
+            .and_then(|result| result);
+        to_wire(result.map_err(|error| named(error, operation)))
+    }
+
+    /// Makes a wire future of an operation of the plugin.
     pub(super) fn future<'a, T>(
+        &'a self,
+        operation: &'static str,
+        code: impl Future<Output = Result<T>> + Send + 'a,
+    ) -> WireFuture<'a, T>
+    where
+        T: Send + 'a,
+    {
+        self.last_future(operation, self.gate.run(code))
+    }
+
+    /// Makes a wire future of what ends an object, which is possible at any time.
+    pub(super) fn last_future<'a, T>(
         &'a self,
         operation: &'static str,
         code: impl Future<Output = Result<T>> + Send + 'a,
@@ -129,18 +195,20 @@ impl<T, F: Future<Output = Result<T>>> Future for InPlace<'_, F> {
         let this = unsafe { self.get_unchecked_mut() };
         // SAFETY: as above; the other fields are not pinned.
         let mut code = unsafe { Pin::new_unchecked(&mut this.code) };
-        let polled = this
-            .enter
-            .run(this.operation, || match code.as_mut().as_pin_mut() {
-                Some(code) => code.poll(cx),
-                None => Poll::Ready(Err(Error::new(ErrorKind::Closed, "polled again after its end"))),
-            });
+        let polled = check_fork().and_then(|()| {
+            this.enter
+                .run(this.operation, || match code.as_mut().as_pin_mut() {
+                    Some(code) => code.poll(cx),
+                    None => Poll::Ready(Err(Error::new(ErrorKind::Closed, "polled again after its end"))),
+                })
+        });
         match polled {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(result)) => {
                 Poll::Ready(to_wire(result.map_err(|error| named(error, this.operation))))
             }
             Err(error) => {
+                let error = named(error, this.operation);
                 // What is left of it may panic again while it is dropped.
                 let _ = this.enter.run(this.operation, || code.set(None));
                 Poll::Ready(to_wire(Err::<T, _>(error)))
@@ -196,6 +264,10 @@ impl<T> DerefMut for Entered<T> {
 
 impl<T> Drop for Entered<T> {
     fn drop(&mut self) {
+        if is_forked_child() {
+            // It may wait for threads that are not there, or undo what is the parent's.
+            return;
+        }
         let object = &mut self.object;
         let _ = self.enter.run("drop", || {
             // SAFETY: this is the only place that drops the object, it runs at most once, and

@@ -7,4 +7,5 @@ mod file_system;
 mod recoverable;
 mod stream;
 
+pub use factory::isolate;
 pub(super) use factory::serve_factory;

@@ -8,11 +8,12 @@ use abi_stable::type_level::downcasting::TD_Opaque;
 
 use super::delegation_token::{serve_provider, serve_receiver};
 use super::file_system::serve_file_system;
-use crate::abi::error::{WireResult, to_wire};
+use crate::abi::error::WireResult;
 use crate::abi::future::{Enter, Entered, WireFuture};
 use crate::abi::interface::{
     FactoryAbi, FactoryAbi_TO, FileSystemAbi_TO, ProbeBuf, TokenProviderAbi_TO, TokenReceiverAbi_TO,
 };
+use crate::abi::remote::RemoteFactory;
 use crate::abi::wire::{Diagnose, LocationRef, PairRef};
 use crate::{Config, FileSystemFactory};
 
@@ -22,6 +23,12 @@ type Served = Entered<Arc<dyn FileSystemFactory>>;
 pub(in crate::abi) fn serve_factory(factory: Arc<dyn FileSystemFactory>) -> FactoryAbi_TO<RBox<()>> {
     let enter = Enter::new(Arc::clone(&factory));
     FactoryAbi_TO::from_value(Entered::new(factory, enter), TD_Opaque)
+}
+
+/// A factory that is part of this program, with the guarantees that the boundary gives to a plugin's: no panic
+/// leaves it, and after its end its operations are [`ErrorKind::Closed`](crate::ErrorKind::Closed).
+pub fn isolate(factory: Arc<dyn FileSystemFactory>) -> Arc<dyn FileSystemFactory> {
+    Arc::new(RemoteFactory::new(serve_factory(factory)))
 }
 
 fn config_from_wire(config: RSlice<'_, PairRef<'_>>) -> Config {
@@ -53,11 +60,10 @@ impl FactoryAbi for Served {
     }
 
     fn delegation_token_receiver(&self) -> WireResult<ROption<TokenReceiverAbi_TO<RBox<()>>>> {
-        to_wire(self.enter.run("delegation token receiver", || {
-            (**self)
-                .delegation_token_receiver()
-                .map(|receiver| serve_receiver(receiver, &self.enter))
-        }))
+        self.enter.call("delegation token receiver", || {
+            let receiver = (**self).delegation_token_receiver();
+            Ok(receiver.map(|receiver| serve_receiver(receiver, &self.enter)))
+        })
     }
 
     fn telemetry_changed(&self) {
@@ -68,8 +74,10 @@ impl FactoryAbi for Served {
     }
 
     fn shutdown(&self, deadline_ms: u64) -> WireFuture<'_, ()> {
-        self.enter
-            .future("shut down", (**self).shutdown(Duration::from_millis(deadline_ms)))
+        self.enter.last_future("shut down", async move {
+            let deadline = Duration::from_millis(deadline_ms);
+            self.enter.end(deadline, |rest| (**self).shutdown(rest)).await
+        })
     }
 
     fn diagnose<'a>(

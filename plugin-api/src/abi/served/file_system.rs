@@ -22,7 +22,7 @@ pub(super) fn serve_file_system(
     file_system: Arc<dyn FileSystem>,
     enter: &Enter,
 ) -> FileSystemAbi_TO<RBox<()>> {
-    FileSystemAbi_TO::from_value(Entered::new(file_system, enter.clone()), TD_Opaque)
+    FileSystemAbi_TO::from_value(Entered::new(file_system, enter.inner()), TD_Opaque)
 }
 
 impl FileSystemAbi for Entered<Arc<dyn FileSystem>> {
@@ -120,8 +120,10 @@ impl FileSystemAbi for Entered<Arc<dyn FileSystem>> {
     }
 
     fn close(&self, deadline_ms: u64) -> WireFuture<'_, ()> {
-        self.enter
-            .future("close", (**self).close(Duration::from_millis(deadline_ms)))
+        self.enter.last_future("close", async move {
+            let deadline = Duration::from_millis(deadline_ms);
+            self.enter.end(deadline, |rest| (**self).close(rest)).await
+        })
     }
 }
 

@@ -76,7 +76,7 @@ impl RecoverableWriterAbi for Entered<Arc<dyn RecoverableWriter>> {
     }
 
     fn inspect(&self, state: RecoverableRef<'_>) -> WireResult<RecoverableInfoBuf> {
-        self.enter.call("inspect", || (**self).inspect(&state.into()))
+        self.enter.recall("inspect", || (**self).inspect(&state.into()))
     }
 
     fn pending_uploads<'a>(
@@ -144,7 +144,7 @@ impl RecoverableStreamAbi for Entered<Box<dyn RecoverableStream>> {
 
     fn close(&mut self) -> WireFuture<'_, ()> {
         let (object, enter) = self.split();
-        enter.future("close", object.close())
+        enter.last_future("close", object.close())
     }
 }
 
@@ -158,6 +158,6 @@ impl CommitterAbi for Entered<Arc<dyn Committer>> {
     }
 
     fn recoverable(&self) -> WireResult<RecoverableBuf> {
-        self.enter.call("recoverable", || (**self).recoverable())
+        self.enter.recall("recoverable", || (**self).recoverable())
     }
 }

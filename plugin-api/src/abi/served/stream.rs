@@ -43,7 +43,7 @@ impl InputStreamAbi for Entered<Box<dyn InputStream>> {
 
     fn seek(&mut self, position: u64) -> WireResult<()> {
         let (object, enter) = self.split();
-        enter.call("seek", || object.seek(position))
+        enter.recall("seek", || object.seek(position))
     }
 
     fn position(&self) -> u64 {
@@ -56,7 +56,7 @@ impl InputStreamAbi for Entered<Box<dyn InputStream>> {
 
     fn close(&mut self) -> WireFuture<'_, ()> {
         let (object, enter) = self.split();
-        enter.future("close", object.close())
+        enter.last_future("close", object.close())
     }
 }
 
@@ -96,6 +96,6 @@ impl OutputStreamAbi for Entered<Box<dyn OutputStream>> {
 
     fn abort(&mut self) -> WireFuture<'_, ()> {
         let (object, enter) = self.split();
-        enter.future("abort", object.abort())
+        enter.last_future("abort", object.abort())
     }
 }
