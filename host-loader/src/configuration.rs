@@ -20,6 +20,7 @@ mod nearest;
 mod property_lines;
 mod redaction;
 mod review;
+mod scheme_options;
 mod sources;
 
 use std::collections::BTreeMap;
@@ -32,10 +33,18 @@ use zeroize::Zeroizing;
 
 pub use explanation::{ExplainedOption, Explanation};
 pub use finding::{Finding, FindingKind};
-pub use host_options::{DEFAULT_SCHEME, HOST, HOST_OPTIONS, STRICT_CONFIG, host_schema};
+pub use host_options::{
+    ALLOWED_FALLBACK_FILE_SYSTEMS, DEFAULT_SCHEME, FALLBACK_PLUGIN, HOST, HOST_OPTIONS, STRICT_CONFIG,
+    host_schema,
+};
+pub use scheme_options::{
+    LIMIT_INPUT, LIMIT_OUTPUT, LIMIT_STREAM_TIMEOUT, LIMIT_TIMEOUT, LIMIT_TOTAL, PLUGIN, PRIORITY,
+    SchemeOption,
+};
 
 pub(crate) use explanation::explain;
 pub(crate) use review::{first_unknown, review};
+pub(crate) use scheme_options::{host_schema_with, review_schemes};
 pub(crate) use sources::Sources;
 
 /// Where a value comes from. Lines of one file or variable are in their order.

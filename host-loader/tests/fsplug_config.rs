@@ -193,7 +193,15 @@ fn keys_are_listed_by_plugin_by_library_and_for_the_program_itself() {
             .map(|record| record["key"].as_str().unwrap().to_owned())
             .collect()
     };
-    assert_eq!(keys(&["host"]), ["fs.default-scheme", "fs.strict-config"]);
+    let of_host = keys(&["host"]);
+    assert_eq!(of_host[..2], ["fs.default-scheme", "fs.strict-config"]);
+    for key in [
+        "fs.<scheme>.limit.total",
+        "fs.<scheme>.plugin",
+        "fs.fallback-plugin",
+    ] {
+        assert!(of_host.contains(&key.to_owned()), "{key} in {of_host:?}");
+    }
     let of_plugin = keys(&["s3-native"]);
     assert!(of_plugin.contains(&"s3.access-key".to_owned()));
     assert_eq!(keys(&[]), [keys(&["host"]), of_plugin.clone()].concat());
@@ -206,4 +214,34 @@ fn keys_are_listed_by_plugin_by_library_and_for_the_program_itself() {
     fsplug
         .fails(8, &["config", "keys", "./missing.so"])
         .assert_names(&["missing.so"]);
+}
+
+#[test]
+fn keys_of_a_scheme_are_explained_with_their_origin_and_mistakes_in_them_found() {
+    let fsplug = fsplug().env("FSPLUG_FS_S3_LIMIT_OUTPUT", "3");
+    let lines = [
+        "-D",
+        "fs.s3.limit.input=4",
+        "-D",
+        "fs.gs.plugin=x",
+        "-D",
+        "fs.s3.limit.totl=5",
+    ];
+    assert_eq!(
+        explained(&fsplug, &lines),
+        [
+            row("fs.gs.plugin", "x", "-D"),
+            row("fs.s3.limit.input", "4", "-D"),
+            row("fs.s3.limit.output", "3", "FSPLUG_FS_S3_LIMIT_OUTPUT"),
+        ]
+    );
+    let of_bucket = [&lines[..], &["config", "explain", "s3://bucket/"]].concat();
+    let text = fsplug.ok(&of_bucket);
+    assert!(!text.text().contains("fs.gs.plugin"), "{}", text.text());
+    assert!(
+        text.text()
+            .contains("-D: unknown key 'fs.s3.limit.totl'; did you mean 'fs.s3.limit.total'?"),
+        "{}",
+        text.text()
+    );
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use plugin_api::{Error, ErrorKind, Result, Schema};
 
 use super::nearest::nearest;
+use super::scheme_options::{is_pattern, key_of_variable};
 use super::{Configuration, Finding, FindingKind, Origin, host_schema};
 use crate::loader;
 
@@ -80,6 +81,9 @@ impl Configuration {
             }
             match keys.get(name) {
                 Some(key) => self.set(*key, utf8(name, value)?, Origin::Variable(name.clone())),
+                None if let Some(key) = key_of_variable(name, &variable) => {
+                    self.set(key, utf8(name, value)?, Origin::Variable(name.clone()));
+                }
                 None if knows_plugins => self.findings.push(unknown(name, &keys, schemas)),
                 None => {}
             }
@@ -103,7 +107,7 @@ fn keys_by_variable<'a>(schemas: impl Iterator<Item = &'a Schema> + Clone) -> BT
     let canonical = options.clone().map(|option| option.key.as_str());
     let aliases = options.flat_map(|option| &option.aliases).map(String::as_str);
     let mut keys = BTreeMap::new();
-    for key in canonical.chain(aliases) {
+    for key in canonical.chain(aliases).filter(|key| !is_pattern(key)) {
         keys.entry(variable(key)).or_insert(key);
     }
     keys
@@ -178,6 +182,9 @@ mod tests {
             ("FSPLUG_S3_ACCESS_KEY", "a"),
             ("FSPLUG_FS_S3A_ACCESS_KEY", "b"),
             ("FSPLUG_FS_STRICT_CONFIG", "true"),
+            ("FSPLUG_FS_S3_LIMIT_STREAM_TIMEOUT", "5"),
+            ("FSPLUG_FS_GS_PLUGIN", "x"),
+            ("FSPLUG_FS_FALLBACK_PLUGIN", "y"),
             ("FSPLUG_HOME", "/x"),
             ("FSPLUG_PLUGIN_PATH", "/x"),
             ("FSPLUG_TEST_PLUGIN", "/x"),
@@ -186,6 +193,9 @@ mod tests {
         let config = configuration.config();
         let pairs: Vec<_> = config.iter().collect();
         let expected = [
+            ("fs.fallback-plugin", "y"),
+            ("fs.gs.plugin", "x"),
+            ("fs.s3.limit.stream-timeout", "5"),
             ("fs.s3a.access.key", "b"),
             ("fs.strict-config", "true"),
             ("s3.access-key", "a"),

@@ -3,7 +3,7 @@
 use plugin_api::{Config, Effective, Schema, ValueType};
 
 use super::redaction::{REDACTED, looks_secret, without_user_info};
-use super::{Configuration, Finding, Origin, review};
+use super::{Configuration, Finding, Origin, review, review_schemes};
 
 /// What a configuration comes to.
 #[derive(Clone, Debug, Default)]
@@ -48,6 +48,9 @@ pub(crate) fn explain(
         options: Vec::new(),
         findings: configuration.findings().to_vec(),
     };
+    explanation
+        .findings
+        .extend(review_schemes(configuration, others, &|_| true));
     for (plugin, schema) in parts {
         let part = Part {
             plugin,

@@ -2,6 +2,11 @@
 
 use plugin_api::{ConfigOption, Schema, ValueType};
 
+use super::scheme_options::{
+    LIMIT_INPUT, LIMIT_OUTPUT, LIMIT_STREAM_TIMEOUT, LIMIT_TIMEOUT, LIMIT_TOTAL, PLUGIN, PRIORITY,
+    is_of_scheme,
+};
+
 /// Where paths without a scheme are.
 pub const DEFAULT_SCHEME: ConfigOption = ConfigOption::new("fs.default-scheme", ValueType::Text)
     .range("scheme://authority/, for example s3://bucket/ or file:///")
@@ -16,15 +21,40 @@ pub const STRICT_CONFIG: ConfigOption = ConfigOption::new("fs.strict-config", Va
          Otherwise such a key is a warning.",
     );
 
-/// Every option of the host.
-pub const HOST_OPTIONS: &[ConfigOption] = &[DEFAULT_SCHEME, STRICT_CONFIG];
+/// The plugin for schemes that no plugin serves.
+pub const FALLBACK_PLUGIN: ConfigOption = ConfigOption::new("fs.fallback-plugin", ValueType::Text)
+    .range("the name of a plugin")
+    .describe("Which plugin serves the schemes that no plugin names. Unset: they are an error.");
+
+/// The schemes that may go to the fallback plugin although a plugin of their own is known.
+pub const ALLOWED_FALLBACK_FILE_SYSTEMS: ConfigOption = ConfigOption::new(
+    "fs.allowed-fallback-filesystems",
+    ValueType::List,
+)
+.range("schemes, separated by semicolons")
+.describe(
+    "Schemes that the fallback plugin may serve although a plugin made for them is known and only not \
+             installed.",
+);
+
+/// Every option of the host. `<scheme>` in a key stands for any scheme, in lower case.
+pub const HOST_OPTIONS: &[ConfigOption] = &[
+    DEFAULT_SCHEME,
+    STRICT_CONFIG,
+    FALLBACK_PLUGIN,
+    ALLOWED_FALLBACK_FILE_SYSTEMS,
+    PLUGIN.option(),
+    PRIORITY.option(),
+    LIMIT_TOTAL.option(),
+    LIMIT_INPUT.option(),
+    LIMIT_OUTPUT.option(),
+    LIMIT_TIMEOUT.option(),
+    LIMIT_STREAM_TIMEOUT.option(),
+];
 
 /// The name under which the host's own options are listed and explained, as those of a plugin are under its
 /// name.
 pub const HOST: &str = "host";
-
-/// What follows `fs.<scheme>.` in keys that belong to hosts, also where a plugin owns that prefix.
-const OF_A_SCHEME: &[&str] = &["limit", "priority", "plugin"];
 
 /// The schema of the host's own keys. It owns no prefix: others read keys below `fs.` too.
 pub fn host_schema() -> Schema {
@@ -34,11 +64,7 @@ pub fn host_schema() -> Schema {
 /// Whether a key belongs to hosts: an option of this one, or one about a scheme, such as
 /// `fs.s3.limit.total`.
 pub(super) fn is_of_host(key: &str) -> bool {
-    let of_scheme = || {
-        let (_scheme, rest) = key.strip_prefix("fs.")?.split_once('.')?;
-        Some(OF_A_SCHEME.contains(&rest.split('.').next()?))
-    };
-    HOST_OPTIONS.iter().any(|option| option.key == key) || of_scheme() == Some(true)
+    HOST_OPTIONS.iter().any(|option| option.key == key) || is_of_scheme(key)
 }
 
 #[cfg(test)]

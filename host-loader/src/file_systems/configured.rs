@@ -28,7 +28,11 @@ impl FileSystems {
                 .filter(|plugin| !plugin.schemes().is_empty())
                 .collect(),
         };
-        let mut parts = vec![(HOST, configuration::host_schema())];
+        let scheme = path.map(Location::scheme);
+        let mut parts = vec![(
+            HOST,
+            configuration::host_schema_with(&self.0.configuration, scheme),
+        )];
         parts.extend(plugins.into_iter().map(|plugin| (plugin.name(), plugin.schema())));
         let authority = path.map(Location::authority);
         Ok(configuration::explain(
@@ -43,13 +47,20 @@ impl FileSystems {
     ///
     /// # Errors
     /// In strict mode [`ErrorKind::InvalidConfig`] for a key that only this plugin would read, and does not
-    /// know.
+    /// know, and for one about its schemes that the host would read.
     pub(super) fn review(&self, plugin: &Plugin) -> Result<()> {
         let is_first = plugin.is_first_review();
         if !is_first && !self.0.is_strict {
             return Ok(());
         }
-        let findings = configuration::review(&self.0.configuration, &plugin.schema(), &self.schemas());
+        let schemas = self.schemas();
+        let mut findings = configuration::review(&self.0.configuration, &plugin.schema(), &schemas);
+        let is_served = |scheme: &str| plugin.schemes().iter().any(|served| served == scheme);
+        findings.extend(configuration::review_schemes(
+            &self.0.configuration,
+            &schemas,
+            &is_served,
+        ));
         if self.0.is_strict
             && let Some((first, number)) = configuration::first_unknown(&findings)
         {

@@ -113,16 +113,20 @@ fn mistakes_are_warned_of_once_when_the_plugin_is_first_used() {
         ("fs.fake.region", "canary-2"),
         ("other.key", "canary"),
         ("fs.fake.limit.total", "4"),
+        ("fs.fake.limit.totl", "canary"),
+        // Of a scheme that is not used.
+        ("fs.gs.priority", "canary"),
     ];
     let log = logged(|| {
         let registry = with(&pairs);
-        assert_eq!(registry.explain(None).unwrap().findings.len(), 4);
+        assert_eq!(registry.explain(None).unwrap().findings.len(), 6);
         for path in ["fake://a/", "fake://a/x", "fake://b/"] {
             block_on(registry.open_path(path)).unwrap();
         }
     });
-    assert_eq!(log.matches("WARN").count(), 4, "{log}");
+    assert_eq!(log.matches("WARN").count(), 5, "{log}");
     for part in [
+        "the program: unknown key 'fs.fake.limit.totl'; did you mean 'fs.fake.limit.total'?",
         "the program: unknown key 'fake.regoin'; did you mean 'fake.region'?",
         "'fake.host.a.regions' ends with the name of no option of a host; did you mean 'fake.host.a.region'?",
         "'fake.old' has no effect: there is nothing to switch on",
@@ -157,8 +161,12 @@ fn in_strict_mode_an_unknown_key_is_an_error_that_names_key_origin_and_nearest()
         ("fake.old", "true"),
         ("other.key", "1"),
         ("fs.fake.limit.total", "4"),
+        ("fs.gs.limit.totl", "4"),
     ]);
     block_on(tolerated.open_path("fake://a/")).unwrap();
+    let of_host = with(&[("fs.strict-config", "true"), ("fs.fake.limit.totl", "4")]);
+    let error = block_on(of_host.open_path("fake://a/")).err().unwrap();
+    assert_eq!(error.message(), "unknown key 'fs.fake.limit.totl'");
     let error = builder(&Arc::default())
         .config(Config::from_pairs([("fs.strict-config", "perhaps")]))
         .build()
