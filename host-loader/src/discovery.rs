@@ -11,7 +11,7 @@ use object::ReadRef;
 use object::read::ReadCache;
 use plugin_api::{Error, Manifest};
 
-use crate::audit::{self, HostProcess};
+use crate::audit::{self, BundledLibrary};
 use crate::elf_image::{ElfImage, refuse};
 use crate::trust::{SealedImage, open_regular, unreadable};
 use crate::{loader, manifest_note};
@@ -33,6 +33,8 @@ pub(crate) struct Candidate {
     pub(crate) manifest: Option<Manifest>,
     /// Why it cannot be used.
     pub(crate) error: Option<Error>,
+    /// The shared libraries that it brings along.
+    pub(crate) bundle: Vec<BundledLibrary>,
 }
 
 impl Candidate {
@@ -42,6 +44,7 @@ impl Candidate {
             name: file_name(path),
             manifest: None,
             error: Some(error.with_path(path.display())),
+            bundle: Vec::new(),
         }
     }
 }
@@ -184,11 +187,15 @@ pub(crate) fn inspect_image(path: &Path, image: &SealedImage) -> Candidate {
     candidate(path, |manifest| inspect_content(path, &image.content(), manifest))
 }
 
-fn candidate(path: &Path, inspect: impl FnOnce(&mut Option<Manifest>) -> Result<(), Error>) -> Candidate {
+fn candidate(
+    path: &Path,
+    inspect: impl FnOnce(&mut Option<Manifest>) -> Result<Vec<BundledLibrary>, Error>,
+) -> Candidate {
     let mut manifest = None;
-    let error = inspect(&mut manifest)
-        .err()
-        .map(|error| error.with_path(path.display()));
+    let (bundle, error) = match inspect(&mut manifest) {
+        Ok(bundle) => (bundle, None),
+        Err(error) => (Vec::new(), Some(error.with_path(path.display()))),
+    };
     let name = match &manifest {
         Some(manifest) if !manifest.name.is_empty() => manifest.name.clone(),
         _ => path.parent().map_or_else(String::new, file_name),
@@ -198,6 +205,7 @@ fn candidate(path: &Path, inspect: impl FnOnce(&mut Option<Manifest>) -> Result<
         name,
         manifest,
         error,
+        bundle,
     }
 }
 
@@ -206,7 +214,7 @@ fn inspect_content<'data, R: ReadRef<'data>>(
     path: &Path,
     content: R,
     manifest: &mut Option<Manifest>,
-) -> Result<(), Error> {
+) -> Result<Vec<BundledLibrary>, Error> {
     let image = ElfImage::parse(content)?;
     let read = manifest.insert(manifest_note::read(&image)?);
     *read = manifest_note::check(read.clone())?;
@@ -216,14 +224,11 @@ fn inspect_content<'data, R: ReadRef<'data>>(
             "give the plugin's file system another scheme",
         ));
     }
-    let host = HostProcess {
-        glibc: loader::glibc_version(),
-        defines: &loader::process_defines,
-    };
-    for warning in audit::audit(&image, &host)? {
+    let audited = audit::audit(&image, path, &loader::host_process())?;
+    for warning in audited.warnings {
         tracing::warn!(plugin = %path.display(), "{warning}");
     }
-    Ok(())
+    Ok(audited.bundle)
 }
 
 fn sorted_entries(dir: &Path) -> io::Result<Vec<PathBuf>> {

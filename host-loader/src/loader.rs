@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use plugin_api::{Error, FileSystemFactory, HostRef, abi};
 
-use crate::audit;
+use crate::audit::{self, BundledLibrary, HostProcess};
 use crate::elf_image::refuse;
 use crate::trust::SealedImage;
 
@@ -22,6 +22,8 @@ struct Opened {
     /// backtraces know the library.
     image: SealedImage,
     library: &'static Library,
+    /// The name by which other libraries find it, if it was opened for them.
+    soname: Option<String>,
 }
 
 /// Everything that [`open`] has opened, which is never closed. Each image is a file of its own to the dynamic
@@ -35,7 +37,7 @@ static OPENED: Mutex<Vec<Opened>> = Mutex::new(Vec::new());
 ///
 /// # Errors
 /// [`PluginLoad`](plugin_api::ErrorKind::PluginLoad) with what the dynamic linker says.
-pub(crate) fn open(mut image: SealedImage) -> Result<&'static Library, Error> {
+pub(crate) fn open(image: SealedImage) -> Result<&'static Library, Error> {
     // A panic leaves the list as it was before.
     let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
     for earlier in opened.iter() {
@@ -43,6 +45,49 @@ pub(crate) fn open(mut image: SealedImage) -> Result<&'static Library, Error> {
             return Ok(earlier.library);
         }
     }
+    map(image, None, &mut opened)
+}
+
+/// Opens a library for the plugin that brings it along, before the plugin itself: the dynamic linker takes what
+/// is loaded under the SONAME that it looks for, and searches nowhere.
+///
+/// # Errors
+/// [`PluginLoad`](plugin_api::ErrorKind::PluginLoad): the process has another library of that name, or see [`open`].
+fn open_bundled(bundled: BundledLibrary) -> Result<(), Error> {
+    let BundledLibrary { path, soname, image } = bundled;
+    let another = |whose: String| {
+        refuse(
+            format!(
+                "its {} is not loaded: the process has another library of that name, {whose}",
+                path.display()
+            ),
+            "give each build of the library a name with a hash of its content",
+        )
+    };
+    let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+    for earlier in opened.iter() {
+        if earlier.soname.as_ref() == Some(&soname) {
+            return if earlier.image.sha256()? == image.sha256()? {
+                Ok(())
+            } else {
+                Err(another("that of another plugin".to_owned()))
+            };
+        }
+    }
+    if has_loaded(&soname) {
+        return Err(another("which no plugin brought along".to_owned()));
+    }
+    map(image, Some(soname), &mut opened)
+        .map(|_| ())
+        .map_err(|error| refuse(format!("{}: {}", path.display(), error.message()), error.remedy()))
+}
+
+/// Maps a library that is not mapped yet.
+fn map(
+    mut image: SealedImage,
+    soname: Option<String>,
+    opened: &mut Vec<Opened>,
+) -> Result<&'static Library, Error> {
     // The dynamic linker takes two libraries of one name for one. A number comes up again if somebody
     // closed descriptors that are not his.
     let numbers = || opened.iter().map(|earlier| earlier.image.descriptor());
@@ -68,7 +113,11 @@ pub(crate) fn open(mut image: SealedImage) -> Result<&'static Library, Error> {
     let library = unsafe { Library::open(Some(&path), flags) }
         .map_err(|error| dlopen_failed(&path, &linker_text(&error)))?;
     let library: &'static Library = Box::leak(Box::new(library));
-    opened.push(Opened { image, library });
+    opened.push(Opened {
+        image,
+        library,
+        soname,
+    });
     Ok(library)
 }
 
@@ -83,10 +132,18 @@ fn process_directory() -> Result<PathBuf, Error> {
     }
 }
 
-/// Loads an audited plugin and makes its factory. The library stays mapped until the process ends.
+/// Loads an audited plugin, after what it brings along, and makes its factory. The libraries stay mapped until the
+/// process ends.
 ///
 /// Blocks: resolves the plugin's symbols and runs its start-up code.
-pub(crate) fn load(image: SealedImage, host: HostRef) -> Result<Arc<dyn FileSystemFactory>, Error> {
+pub(crate) fn load(
+    image: SealedImage,
+    bundle: Vec<BundledLibrary>,
+    host: HostRef,
+) -> Result<Arc<dyn FileSystemFactory>, Error> {
+    for library in bundle {
+        open_bundled(library)?;
+    }
     let library = open(image)?;
     // SAFETY: only the address of the symbol is used here; `load_factory` checks what is there.
     let symbol = unsafe { library.get::<*const c_void>(abi::ROOT_SYMBOL) }.map_err(|_| {
@@ -124,7 +181,7 @@ fn dlopen_failed(path: &Path, text: &str) -> Error {
 }
 
 /// Whether every library of this process sees a symbol of this name.
-pub(crate) fn process_defines(name: &[u8]) -> bool {
+fn process_defines(name: &[u8]) -> bool {
     let Ok(name) = CString::new(name) else {
         return false;
     };
@@ -133,9 +190,48 @@ pub(crate) fn process_defines(name: &[u8]) -> bool {
     !address.is_null()
 }
 
+/// What the audit needs to know of this process.
+pub(crate) fn host_process() -> HostProcess<'static> {
+    HostProcess {
+        glibc: glibc_version(),
+        defines: &process_defines,
+        has_loaded: &has_loaded,
+        library_defines: &library_defines,
+    }
+}
+
+/// A library that this process has loaded already, by its SONAME.
+fn loaded(name: &str) -> Option<Library> {
+    // SAFETY: with this flag nothing is loaded, so that no initialiser runs.
+    unsafe { Library::open(Some(name), libc::RTLD_NOLOAD | libc::RTLD_LAZY) }.ok()
+}
+
+fn has_loaded(name: &str) -> bool {
+    loaded(name).is_some()
+}
+
+/// Whether a library, or one that it needs, defines a symbol; `None` if the library is not loaded.
+fn library_defines(library: &str, name: &[u8], version: Option<&[u8]>) -> Option<bool> {
+    let library = loaded(library)?;
+    let (Ok(name), Ok(version)) = (CString::new(name), version.map(CString::new).transpose()) else {
+        return Some(false);
+    };
+    let handle = library.into_raw();
+    let of_version = version.map(|version| {
+        // SAFETY: the handle is open, both texts end with NUL, and the returned address is compared, not used.
+        unsafe { libc::dlvsym(handle, name.as_ptr(), version.as_ptr()) }
+    });
+    // SAFETY: as above.
+    let of_any = || unsafe { libc::dlsym(handle, name.as_ptr()) };
+    let is_defined = of_version.is_some_and(|address| !address.is_null()) || !of_any().is_null();
+    // SAFETY: the handle came from `into_raw`; the library was loaded before it and stays.
+    drop(unsafe { Library::from_raw(handle) });
+    Some(is_defined)
+}
+
 /// The version of the running glibc.
 #[cfg(target_env = "gnu")]
-pub(crate) fn glibc_version() -> Option<(u32, u32)> {
+fn glibc_version() -> Option<(u32, u32)> {
     // SAFETY: returns a static string that ends with NUL.
     let version = unsafe { CStr::from_ptr(libc::gnu_get_libc_version()) };
     audit::parse_version(version.to_str().ok()?)
@@ -143,7 +239,7 @@ pub(crate) fn glibc_version() -> Option<(u32, u32)> {
 
 /// Another libc: there is no version to compare.
 #[cfg(not(target_env = "gnu"))]
-pub(crate) fn glibc_version() -> Option<(u32, u32)> {
+fn glibc_version() -> Option<(u32, u32)> {
     None
 }
 
@@ -162,6 +258,21 @@ mod tests {
         assert!(process_defines(b"malloc"));
         assert!(!process_defines(b"no_library_would_call_a_function_this"));
         assert!(!process_defines(b"mal\0loc"));
+    }
+
+    #[test]
+    fn the_c_library_is_loaded_and_defines_versions_of_its_functions() {
+        if cfg!(target_env = "gnu") {
+            assert!(has_loaded("libc.so.6"));
+            assert!(!has_loaded("libnobody-has.so.7"));
+            assert_eq!(library_defines("libc.so.6", b"malloc", None), Some(true));
+            assert_eq!(library_defines("libc.so.6", b"frobnicate", None), Some(false));
+            assert_eq!(
+                library_defines("libc.so.6", b"frobnicate", Some(b"GLIBC_2.4")),
+                Some(false)
+            );
+            assert_eq!(library_defines("libnobody-has.so.7", b"malloc", None), None);
+        }
     }
 
     #[test]

@@ -197,7 +197,8 @@ impl Plugin {
             .with_path(path.display())
             .with_remedy("restart the host"));
         }
-        let factory = loader::load(image, host).map_err(|error| error.with_path(path.display()))?;
+        let factory =
+            loader::load(image, present.bundle, host).map_err(|error| error.with_path(path.display()))?;
         tracing::debug!(plugin = self.name, path = %path.display(), version = expected.version, "plugin loaded");
         Ok(factory)
     }

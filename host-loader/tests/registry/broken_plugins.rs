@@ -200,14 +200,17 @@ fn a_stray_export_is_only_a_warning_in_the_log() {
 }
 
 #[test]
-fn an_unresolved_symbol_shows_at_first_use_by_name() {
-    let text = load_error(&compile(
+fn a_symbol_that_nothing_defines_is_refused_by_name() {
+    let text = refusal(&compile(
         Some(&manifest(1, "good", "good")),
         "unsafe extern \"C\" { fn frobnicate(); }
          #[unsafe(no_mangle)] pub extern \"C\" fn fs_plugin_use() { unsafe { frobnicate() } }",
         &[],
     ));
-    assert_has(&text, &["undefined symbol: frobnicate", "statically"]);
+    assert_has(
+        &text,
+        &["neither it nor the system defines: frobnicate", "statically"],
+    );
 }
 
 #[test]

@@ -1,10 +1,9 @@
 //! Plugins that were exported with `export_plugin!`, loaded from their shared libraries.
 
-use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::Once;
-use std::{env, fs, thread};
+#[path = "../support/example_plugins.rs"]
+mod example_plugins;
+
+use std::thread;
 
 use futures_executor::block_on;
 use host_loader::FileSystems;
@@ -13,39 +12,7 @@ use host_loader::plugin_api::{ErrorKind, FileSystemExt};
 use crate::log::Log;
 use crate::shared_object::PluginDir;
 
-/// The library of an example of this package. Examples are built only by a run of all tests, hence
-/// asked for here.
-pub(crate) fn library(example: &str) -> Vec<u8> {
-    static BUILD: Once = Once::new();
-    let test = env::current_exe().unwrap();
-    let profile_dir = test.parent().and_then(Path::parent).unwrap();
-    let profile = match profile_dir.file_name().and_then(OsStr::to_str).unwrap() {
-        "debug" => "dev",
-        other => other,
-    };
-    BUILD.call_once(|| {
-        let output = Command::new(env!("CARGO"))
-            .args([
-                "build",
-                "--quiet",
-                "--offline",
-                "--package",
-                "host-loader",
-                "--examples",
-            ])
-            .args(["--profile", profile])
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .output()
-            .unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-    });
-    let path: PathBuf = profile_dir.join(format!("examples/lib{example}_plugin.so"));
-    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
+pub(crate) use example_plugins::library;
 
 /// A registry with its own copies of both plugins: another file is another library.
 fn registry() -> (PluginDir, FileSystems) {
