@@ -19,7 +19,7 @@ use crate::elf_image::{ElfImage, not_a_library, refuse};
 use linkage::Linkage;
 use symbols::Symbols;
 
-pub(crate) use bundle::BundledLibrary;
+pub(crate) use bundle::{BundledLibrary, DIRECTORY as BUNDLE_DIRECTORY};
 pub(crate) use glibc::parse_version;
 
 /// Names in one message.

@@ -34,8 +34,8 @@ use zeroize::Zeroizing;
 pub use explanation::{ExplainedOption, Explanation};
 pub use finding::{Finding, FindingKind};
 pub use host_options::{
-    ALLOWED_FALLBACK_FILE_SYSTEMS, DEFAULT_SCHEME, FALLBACK_PLUGIN, HOST, HOST_OPTIONS, STRICT_CONFIG,
-    host_schema,
+    ALLOWED_FALLBACK_FILE_SYSTEMS, DEFAULT_SCHEME, FALLBACK_PLUGIN, HOST, HOST_OPTIONS, REQUIRE_LOCKED,
+    REQUIRE_SIGNED, STRICT_CONFIG, TRIAL_LOAD, host_schema,
 };
 pub use scheme_options::{
     LIMIT_INPUT, LIMIT_OUTPUT, LIMIT_STREAM_TIMEOUT, LIMIT_TIMEOUT, LIMIT_TOTAL, PLUGIN, PRIORITY,
@@ -103,7 +103,8 @@ pub struct Configuration {
 }
 
 impl Configuration {
-    /// Sets a value, unless it is blank and there is one already.
+    /// Sets a value, unless it is blank and there is one already. A switch that makes the host stricter, such as
+    /// [`REQUIRE_LOCKED`], is not taken back.
     pub fn set(&mut self, key: impl Into<String>, text: impl Into<String>, origin: Origin) {
         let value = Value {
             text: Zeroizing::new(text.into()),
@@ -113,6 +114,7 @@ impl Configuration {
             Entry::Vacant(entry) => {
                 entry.insert(value);
             }
+            Entry::Occupied(entry) if host_options::is_final(entry.key(), &entry.get().text) => {}
             Entry::Occupied(mut entry) if !value.text.trim().is_empty() => {
                 entry.insert(value);
             }
@@ -180,6 +182,19 @@ mod tests {
         assert_eq!(configuration.config().get("a"), Some("2"));
         assert_eq!(configuration.origin("a").unwrap().to_string(), "FSPLUG_A");
         assert_eq!(line(2).to_string(), "c.yaml:2");
+    }
+
+    #[test]
+    fn what_makes_the_host_stricter_is_not_taken_back() {
+        let key = REQUIRE_LOCKED.key;
+        for first in ["true", "TRUE", "nonsense"] {
+            let mut configuration = Configuration::default();
+            configuration.set(key, "false", Origin::Program);
+            configuration.set(key, first, Origin::Program);
+            configuration.set(key, "false", Origin::CommandLine);
+            assert_eq!(configuration.config().get(key), Some(first));
+            assert_eq!(configuration.origin(key), Some(&Origin::Program));
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod configured;
 mod delegation_tokens;
 mod instances;
 mod resolve;
+mod trust;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,6 +20,7 @@ use crate::configuration::Configuration;
 use crate::diagnosis;
 use crate::discovery::Searched;
 use crate::plugin::{Plugin, PluginReport};
+use crate::trust::Trust;
 use instances::Instances;
 
 pub use builder::FileSystemsBuilder;
@@ -63,6 +65,7 @@ struct Registry {
     /// Scheme and authority of paths without a scheme, unless these are local.
     default_root: Option<Location>,
     instances: Instances,
+    trust: Arc<Trust>,
     closed: Arc<AtomicBool>,
 }
 

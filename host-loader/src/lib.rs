@@ -56,3 +56,4 @@ pub use delegation_tokens::{DelegationTokenManager, DelegationTokens};
 pub use file_systems::{FileSystems, FileSystemsBuilder};
 pub use plugin::PluginReport;
 pub use plugin_api;
+pub use trust::{LockChange, PluginLock, try_load_plugin};

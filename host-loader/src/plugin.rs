@@ -7,9 +7,10 @@ use std::sync::{Arc, OnceLock};
 use futures::lock::Mutex;
 use plugin_api::{Error, ErrorKind, FileSystemFactory, HostRef, Manifest, Result, Schema};
 
+use crate::audit::BundledLibrary;
 use crate::discovery::Candidate;
 use crate::telemetry::HostTelemetry;
-use crate::trust::SealedImage;
+use crate::trust::{Admission, SealedImage, Trust};
 use crate::{discovery, loader};
 
 /// What became of one file that was looked at.
@@ -38,6 +39,10 @@ pub(crate) struct Plugin {
     manifest: Option<Manifest>,
     /// Why discovery refused it.
     refused: Option<Error>,
+    /// Whether the user named its file.
+    is_named: bool,
+    /// What has to be true of its file.
+    admission: Option<Admission>,
     factory: OnceLock<Result<Factory>>,
     /// Held while the plugin is being loaded, also when nobody waits for it any more.
     loading: Arc<Mutex<()>>,
@@ -53,6 +58,8 @@ impl Plugin {
             name: manifest.name.clone(),
             manifest: Some(manifest),
             refused: None,
+            is_named: false,
+            admission: None,
             factory: OnceLock::from(Ok(factory)),
             loading: Arc::default(),
             reviewed: AtomicBool::new(false),
@@ -66,10 +73,38 @@ impl Plugin {
             name: candidate.name,
             manifest: candidate.manifest,
             refused: candidate.error,
+            is_named: false,
+            admission: None,
             factory: OnceLock::new(),
             loading: Arc::default(),
             reviewed: AtomicBool::new(false),
         }
+    }
+
+    /// The same, where the user named the file.
+    pub(crate) fn named(mut self) -> Self {
+        self.is_named = true;
+        self
+    }
+
+    /// Refuses it if its file cannot be trusted, as far as that is known without reading it.
+    ///
+    /// # Errors
+    /// The refusal of a file that the user named.
+    pub(crate) fn examined(mut self, trust: &Arc<Trust>) -> Result<Self> {
+        if let (Some(path), None) = (&self.path, &self.refused) {
+            match Admission::examine(trust, path, self.is_named) {
+                Ok(admission) => self.admission = Some(admission),
+                Err(error) => {
+                    let error = error.with_path(path.display());
+                    if self.is_named {
+                        return Err(error);
+                    }
+                    self.refused = Some(error);
+                }
+            }
+        }
+        Ok(self)
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -132,11 +167,21 @@ impl Plugin {
 
     /// What there is to report, unless it is part of the host's program.
     pub(crate) fn report(&self) -> Option<PluginReport> {
+        self.report_with(None)
+    }
+
+    /// The same, after everything that is checked before it is loaded, and a trial in another process, if that is wanted.
+    pub(crate) fn checked_report(&self, trial: bool) -> Option<PluginReport> {
+        let is_open = self.error().is_none() && self.path.is_some();
+        self.report_with(is_open.then(|| self.checked_image(trial).err()).flatten())
+    }
+
+    fn report_with(&self, error: Option<Error>) -> Option<PluginReport> {
         Some(PluginReport {
             path: self.path.clone()?,
             name: self.name.clone(),
             manifest: self.manifest.clone(),
-            error: self.error().cloned(),
+            error: error.or_else(|| self.error().cloned()),
             loaded: matches!(self.factory.get(), Some(Ok(_))),
         })
     }
@@ -176,12 +221,23 @@ impl Plugin {
     }
 
     fn load(&self, host: HostRef) -> Result<Factory> {
-        let (Some(path), Some(expected)) = (&self.path, &self.manifest) else {
+        let (image, bundle) = self.checked_image(false)?;
+        let factory = loader::load(image, bundle, host).map_err(|error| error.with_path(self.origin()))?;
+        tracing::debug!(plugin = self.name, path = self.origin(), "plugin loaded");
+        Ok(factory)
+    }
+
+    /// What is loaded, after all checks.
+    fn checked_image(&self, trial: bool) -> Result<(SealedImage, Vec<BundledLibrary>)> {
+        let (Some(path), Some(expected), Some(admission)) = (&self.path, &self.manifest, &self.admission)
+        else {
             return Err(Error::new(ErrorKind::PluginLoad, "there is nothing to load"));
         };
         // The file may have been replaced since it was looked at. From here on it is read no more: all checks are
         // about the copy that is loaded.
-        let image = SealedImage::read(path).map_err(|error| error.with_path(path.display()))?;
+        let image = admission
+            .image()
+            .map_err(|error| error.with_path(path.display()))?;
         let present = discovery::inspect_image(path, &image);
         if let Some(error) = present.error {
             return Err(error);
@@ -197,10 +253,15 @@ impl Plugin {
             .with_path(path.display())
             .with_remedy("restart the host"));
         }
-        let factory =
-            loader::load(image, present.bundle, host).map_err(|error| error.with_path(path.display()))?;
-        tracing::debug!(plugin = self.name, path = %path.display(), version = expected.version, "plugin loaded");
-        Ok(factory)
+        for library in &present.bundle {
+            admission
+                .verify_bundled(&library.path, &library.image)
+                .map_err(|error| error.with_path(library.path.display()))?;
+        }
+        admission
+            .try_load(&image, trial)
+            .map_err(|error| error.with_path(path.display()))?;
+        Ok((image, present.bundle))
     }
 
     /// The factory if it has been loaded; waits for a load that is under way.

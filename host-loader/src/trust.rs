@@ -1,5 +1,203 @@
 //! Whether a plugin's file may be loaded: what was checked is what is loaded.
 
+mod builder;
+mod lock_file;
+mod options;
+mod permissions;
+mod quarantine;
 mod sealed_image;
+mod signature;
+#[cfg(test)]
+mod swapping;
+mod trial;
 
+use std::fs::{File, Metadata};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use plugin_api::Error;
+
+use crate::elf_image::refuse;
+use permissions::{is_there, open_trusted};
+use quarantine::Quarantine;
+use signature::TrustedKeys;
+use trial::{Failed, Trial};
+
+pub use lock_file::{LockChange, PluginLock};
+pub(crate) use options::TrustOptions;
 pub(crate) use sealed_image::{SealedImage, open_regular, unreadable};
+pub use trial::try_load_plugin;
+
+/// What has to be true of every plugin's file.
+pub(crate) struct Trust {
+    /// Whether a plugin directory without a lock is none to load from.
+    require_locked: bool,
+    /// Whether a plugin without a signature is none to load.
+    require_signed: bool,
+    /// Whether it matters who may change the file.
+    check_permissions: bool,
+    /// Whether every plugin is tried before it is loaded.
+    require_trial: bool,
+    keys: TrustedKeys,
+    trial: Trial,
+    quarantine: Quarantine,
+}
+
+impl Trust {
+    /// Forgets what the content of this file did when it was tried; returns whether anything was known of it.
+    pub(crate) fn release(&self, file: &Path) -> Result<bool, Error> {
+        let (opened, metadata) = open_regular(file)?;
+        self.quarantine
+            .release(&SealedImage::copy_of(&opened, &metadata, file)?)
+    }
+}
+
+/// One plugin's file, and what has to be true of it.
+pub(crate) struct Admission {
+    trust: Arc<Trust>,
+    file: PathBuf,
+    /// The plugin directory: two above the file.
+    directory: PathBuf,
+    /// Whether the user named the file itself, so that links lead anywhere.
+    is_named: bool,
+    /// Whether there was a lock when the plugin was found. It is not to disappear.
+    was_locked: bool,
+}
+
+impl Admission {
+    /// Looks at a file that was found in a plugin directory, or named, and at what is beside it. Its content is not
+    /// read.
+    ///
+    /// # Errors
+    /// [`PluginLoad`](plugin_api::ErrorKind::PluginLoad) if that is enough to refuse it.
+    pub(crate) fn examine(trust: &Arc<Trust>, file: &Path, is_named: bool) -> Result<Self, Error> {
+        let beside = file.parent().unwrap_or(file);
+        let mut admission = Self {
+            trust: Arc::clone(trust),
+            file: file.to_owned(),
+            directory: beside.parent().unwrap_or(beside).to_owned(),
+            is_named,
+            was_locked: false,
+        };
+        admission.open()?;
+        if let Some(lock) = admission.lock()? {
+            admission.was_locked = true;
+            lock.expected(&admission.file, &admission.directory)?;
+        }
+        admission.signature(file)?;
+        Ok(admission)
+    }
+
+    /// Reads the file. All that is said of it from here on is about the copy.
+    ///
+    /// Blocks for as long as reading takes, and hashing where that is called for.
+    ///
+    /// # Errors
+    /// [`PluginLoad`](plugin_api::ErrorKind::PluginLoad) if it may not be loaded.
+    pub(crate) fn image(&self) -> Result<SealedImage, Error> {
+        let (file, metadata) = self.open()?;
+        let image = SealedImage::copy_of(&file, &metadata, &self.file)?;
+        self.verify(&self.file, &image)?;
+        Ok(image)
+    }
+
+    /// Whether what was read from a file in the plugin's directory may be loaded.
+    fn verify(&self, file: &Path, image: &SealedImage) -> Result<(), Error> {
+        if let Some(lock) = self.lock()? {
+            lock.check(file, &self.directory, image)?;
+        }
+        if let Some(signature) = self.signature(file)? {
+            self.trust.keys.check(&signature, image)?;
+        }
+        self.trust.quarantine.check(file, image)
+    }
+
+    /// Whether a library that the plugin brings along may be loaded.
+    pub(crate) fn verify_bundled(&self, file: &Path, image: &SealedImage) -> Result<(), Error> {
+        if self.trust.check_permissions {
+            open_trusted(file, self.tree())?;
+        }
+        self.verify(file, image)
+    }
+
+    /// Loads the image in another process, if that is asked for here or for all plugins. Blocks until that process has
+    /// ended, for some seconds at most.
+    ///
+    /// # Errors
+    /// What the plugin says to that, or [`PluginLoad`](plugin_api::ErrorKind::PluginLoad) if it does not survive it, which
+    /// is remembered.
+    pub(crate) fn try_load(&self, image: &SealedImage, is_asked_for: bool) -> Result<(), Error> {
+        if !is_asked_for && !self.trust.require_trial {
+            return Ok(());
+        }
+        match self.trust.trial.run(&self.file, image) {
+            Ok(()) => Ok(()),
+            Err(Failed::Orderly(error)) => Err(error),
+            Err(Failed::Fatal(reason)) => {
+                self.trust.quarantine.add(&self.file, image, &reason);
+                Err(refuse(
+                    format!("{reason}; it is in quarantine from now on"),
+                    "report this to the author of the plugin, and use another build",
+                ))
+            }
+        }
+    }
+
+    /// Where the signature is that counts for a file in the plugin's directory.
+    fn signature(&self, file: &Path) -> Result<Option<PathBuf>, Error> {
+        let path = signature::path_of(file);
+        if self.trust.keys.is_empty() {
+            if self.trust.require_signed {
+                return Err(refuse(
+                    "only signed plugins are loaded, and no key is trusted",
+                    format!("write the author's public key into {}", options::SYSTEM_KEYS),
+                ));
+            }
+            return Ok(None);
+        }
+        if is_there(&path)? {
+            return Ok(Some(path));
+        }
+        if self.trust.require_signed {
+            return Err(refuse(
+                format!(
+                    "it has no signature, and only signed plugins are loaded: {} is missing",
+                    path.display()
+                ),
+                "install the plugin with its signature, or sign it with 'minisign -Sm'",
+            ));
+        }
+        Ok(None)
+    }
+
+    /// The directory that links do not leave.
+    fn tree(&self) -> Option<&Path> {
+        (!self.is_named).then_some(&self.directory)
+    }
+
+    fn open(&self) -> Result<(File, Metadata), Error> {
+        if self.trust.check_permissions {
+            open_trusted(&self.file, self.tree())
+        } else {
+            open_regular(&self.file)
+        }
+    }
+
+    /// The lock that counts, as it is now.
+    fn lock(&self) -> Result<Option<PluginLock>, Error> {
+        let lock = PluginLock::read_from(&self.directory, self.trust.check_permissions)?;
+        if lock.is_none() && (self.trust.require_locked || self.was_locked) {
+            return Err(refuse(
+                format!(
+                    "there is no {}, without which nothing is loaded from there",
+                    PluginLock::path(&self.directory).display()
+                ),
+                format!(
+                    "if the plugins are as you want them: fsplug plugins lock --dir {}",
+                    self.directory.display()
+                ),
+            ));
+        }
+        Ok(lock)
+    }
+}

@@ -196,6 +196,9 @@ fn keys_are_listed_by_plugin_by_library_and_for_the_program_itself() {
     let of_host = keys(&["host"]);
     assert_eq!(of_host[..2], ["fs.default-scheme", "fs.strict-config"]);
     for key in [
+        "fs.plugins.require-locked",
+        "fs.plugins.require-signed",
+        "fs.plugins.trial-load",
         "fs.<scheme>.limit.total",
         "fs.<scheme>.plugin",
         "fs.fallback-plugin",

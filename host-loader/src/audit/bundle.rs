@@ -15,7 +15,7 @@ use crate::elf_image::{ElfImage, refuse};
 use crate::trust::SealedImage;
 
 /// The directory beside a plugin's file.
-const DIRECTORY: &str = "bundled";
+pub(crate) const DIRECTORY: &str = "bundled";
 
 /// Hexadecimal digits that make two builds differ.
 const SHORTEST_HASH: usize = 8;

@@ -25,7 +25,15 @@ const FLINK_FILES: &[&str] = &["config.yaml", "flink-conf.yaml"];
 const PROPERTIES: &[&str] = &["FLINK_PROPERTIES", "FSPLUG_PROPERTIES"];
 
 /// Variables with the prefix that are not about a key, or what the names of such begin with.
-const NO_KEYS: &[&str] = &[CONFIG, "FSPLUG_HOME", "FSPLUG_PLUGIN_PATH", "FSPLUG_PROPERTIES"];
+const NO_KEYS: &[&str] = &[
+    CONFIG,
+    "FSPLUG_HOME",
+    "FSPLUG_PLUGIN_PATH",
+    "FSPLUG_PROPERTIES",
+    "FSPLUG_REQUIRE_LOCKED",
+    "FSPLUG_REQUIRE_SIGNED",
+    "FSPLUG_TRUSTED_KEYS",
+];
 const NO_KEY_PREFIXES: &[&str] = &["FSPLUG_TEST_", "FSPLUG_BLESS_", "FSPLUG_CONFORMANCE"];
 
 /// The environment variables that may be read.

@@ -37,10 +37,40 @@ pub const ALLOWED_FALLBACK_FILE_SYSTEMS: ConfigOption = ConfigOption::new(
              installed.",
 );
 
+/// Whether plugins are loaded only from plugin directories with a lock.
+pub const REQUIRE_LOCKED: ConfigOption = ConfigOption::new("fs.plugins.require-locked", ValueType::Bool)
+    .default("false")
+    .range("true or false")
+    .describe(
+        "Load plugins only from directories with a plugins.lock. A source that says true is not overruled \
+         by another.",
+    );
+
+/// Whether plugins are loaded only with the signature of a trusted key.
+pub const REQUIRE_SIGNED: ConfigOption = ConfigOption::new("fs.plugins.require-signed", ValueType::Bool)
+    .default("false")
+    .range("true or false")
+    .describe(
+        "Load plugins only if they are signed with a trusted key. A source that says true is not overruled \
+         by another.",
+    );
+
+/// Whether plugins are tried in another process before they are loaded.
+pub const TRIAL_LOAD: ConfigOption = ConfigOption::new("fs.plugins.trial-load", ValueType::Bool)
+    .default("false")
+    .range("true or false")
+    .describe(
+        "Load each plugin in another process first, and refuse what does not survive that. A source that says \
+         true is not overruled by another.",
+    );
+
 /// Every option of the host. `<scheme>` in a key stands for any scheme, in lower case.
 pub const HOST_OPTIONS: &[ConfigOption] = &[
     DEFAULT_SCHEME,
     STRICT_CONFIG,
+    REQUIRE_LOCKED,
+    REQUIRE_SIGNED,
+    TRIAL_LOAD,
     FALLBACK_PLUGIN,
     ALLOWED_FALLBACK_FILE_SYSTEMS,
     PLUGIN.option(),
@@ -51,6 +81,9 @@ pub const HOST_OPTIONS: &[ConfigOption] = &[
     LIMIT_TIMEOUT.option(),
     LIMIT_STREAM_TIMEOUT.option(),
 ];
+
+/// Options that no source can take back once another has asked for them.
+const ONLY_TIGHTENED: &[ConfigOption] = &[REQUIRE_LOCKED, REQUIRE_SIGNED, TRIAL_LOAD];
 
 /// The name under which the host's own options are listed and explained, as those of a plugin are under its
 /// name.
@@ -65,6 +98,12 @@ pub fn host_schema() -> Schema {
 /// `fs.s3.limit.total`.
 pub(super) fn is_of_host(key: &str) -> bool {
     HOST_OPTIONS.iter().any(|option| option.key == key) || is_of_scheme(key)
+}
+
+/// Whether a value stays, whatever a later source says. One that is not legal stays too, and is told.
+pub(super) fn is_final(key: &str, value: &str) -> bool {
+    let is_off = matches!(value.trim().to_ascii_lowercase().as_str(), "" | "false");
+    ONLY_TIGHTENED.iter().any(|option| option.key == key) && !is_off
 }
 
 #[cfg(test)]

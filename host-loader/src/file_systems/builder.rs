@@ -12,6 +12,7 @@ use crate::configuration::{DEFAULT_SCHEME, STRICT_CONFIG, Sources};
 use crate::discovery::{self, environment_dirs};
 use crate::local::LocalFileSystemFactory;
 use crate::plugin::Plugin;
+use crate::trust::TrustOptions;
 use crate::{loader, manifest_note};
 
 /// Prepares a [`FileSystems`].
@@ -23,6 +24,7 @@ pub struct FileSystemsBuilder {
     sources: Sources,
     factories: Vec<(Manifest, Arc<dyn FileSystemFactory>)>,
     host: Option<HostRef>,
+    pub(crate) trust: TrustOptions,
 }
 
 impl FileSystemsBuilder {
@@ -34,6 +36,7 @@ impl FileSystemsBuilder {
             sources: Sources::default(),
             factories: Vec::new(),
             host: None,
+            trust: TrustOptions::default(),
         }
     }
 
@@ -127,10 +130,10 @@ impl FileSystemsBuilder {
         for (manifest, factory) in self.factories {
             let name = manifest.name.clone();
             let manifest = manifest_note::check(manifest).map_err(|error| error.with_path(name))?;
-            plugins.push(Arc::new(Plugin::linked(manifest, factory)));
+            plugins.push(Plugin::linked(manifest, factory));
         }
         if !plugins.iter().any(|plugin| serves(plugin, "file")) {
-            plugins.push(Arc::new(local()));
+            plugins.push(local());
         }
         for file in &self.plugin_files {
             let candidate = discovery::inspect(&absolute(file)?);
@@ -138,17 +141,17 @@ impl FileSystemsBuilder {
             if let Some(error) = candidate.error {
                 return Err(error);
             }
-            plugins.push(Arc::new(Plugin::found(candidate)));
+            plugins.push(Plugin::found(candidate).named());
         }
-        plugins.extend(
-            discovery
-                .candidates
-                .into_iter()
-                .map(|candidate| Arc::new(Plugin::found(candidate))),
-        );
+        plugins.extend(discovery.candidates.into_iter().map(Plugin::found));
         let schemas: Vec<Schema> = plugins.iter().map(|plugin| plugin.schema()).collect();
         let configuration = self.sources.read(&schemas)?;
         let config = configuration.config();
+        let trust = Arc::new(self.trust.resolve(&config)?);
+        let plugins = plugins
+            .into_iter()
+            .map(|plugin| Ok(Arc::new(plugin.examined(&trust)?)))
+            .collect::<Result<Vec<_>>>()?;
         let default_root = config
             .text(&DEFAULT_SCHEME)
             .map(resolve::default_root)
@@ -174,6 +177,7 @@ impl FileSystemsBuilder {
             searched: discovery.searched,
             default_root,
             instances: Instances::default(),
+            trust,
             closed: Arc::default(),
         })))
     }

@@ -50,12 +50,18 @@ pub(crate) struct SealedImage {
 
 impl SealedImage {
     /// Reads a library, once. Links are followed, as far as the path goes at this moment.
-    ///
-    /// # Errors
-    /// [`PluginLoad`](plugin_api::ErrorKind::PluginLoad): the file cannot be read, is no regular file, is larger than 1 GiB
-    /// or is being written; or the system has no memory files.
+    #[cfg(test)]
     pub(crate) fn read(path: &Path) -> Result<Self, Error> {
         let (file, before) = open_regular(path)?;
+        Self::copy_of(&file, &before, path)
+    }
+
+    /// Reads an opened file, once; `before` is what it was when it was opened.
+    ///
+    /// # Errors
+    /// [`PluginLoad`](plugin_api::ErrorKind::PluginLoad): the file cannot be read, is larger than 1 GiB or is being
+    /// written; or the system has no memory files.
+    pub(crate) fn copy_of(file: &File, before: &Metadata, path: &Path) -> Result<Self, Error> {
         let memory = memory_file(path).map_err(|error| {
             refuse(
                 format!("it cannot be read into a memory file: {error}"),
@@ -64,7 +70,7 @@ impl SealedImage {
         })?;
         let mut memory = File::from(memory);
         let copied =
-            io::copy(&mut (&file).take(LARGEST + 1), &mut memory).map_err(|error| unreadable(&error))?;
+            io::copy(&mut { file }.take(LARGEST + 1), &mut memory).map_err(|error| unreadable(&error))?;
         if copied > LARGEST {
             return Err(refuse(
                 format!("larger than {} MiB", LARGEST >> 20),
@@ -72,7 +78,7 @@ impl SealedImage {
             ));
         }
         let after = file.metadata().map_err(|error| unreadable(&error))?;
-        if copied != before.len() || last_change(&before) != last_change(&after) {
+        if copied != before.len() || last_change(before) != last_change(&after) {
             return Err(refuse(
                 "it was written while it was read",
                 "write a new plugin beside the old one and rename it, then try again",
@@ -91,6 +97,29 @@ impl SealedImage {
         })
     }
 
+    /// One that another process has read and sealed.
+    pub(crate) fn inherited(memory: OwnedFd) -> Result<Self, Error> {
+        let memory = File::from(memory);
+        let seals = rustix::fs::fcntl_get_seals(&memory).unwrap_or(SealFlags::empty());
+        if !seals.intersects(SealFlags::WRITE | SealFlags::FUTURE_WRITE) {
+            return Err(refuse(
+                "it is no sealed copy of a plugin",
+                "run this only as fsplug does",
+            ));
+        }
+        let metadata = memory.metadata().map_err(|error| unreadable(&error))?;
+        Ok(Self {
+            identity: Identity::of(&metadata),
+            memory,
+            sha256: OnceLock::new(),
+        })
+    }
+
+    /// A descriptor of the content for another process.
+    pub(crate) fn duplicate(&self) -> io::Result<OwnedFd> {
+        Ok(self.memory.try_clone()?.into())
+    }
+
     /// The content, for a reader of ELF files.
     pub(crate) fn content(&self) -> ReadCache<&File> {
         ReadCache::new(&self.memory)
@@ -102,6 +131,12 @@ impl SealedImage {
             return Ok(*hash);
         }
         let mut hash = Sha256::new();
+        self.for_each_piece(|piece| hash.update(piece))?;
+        Ok(*self.sha256.get_or_init(|| hash.finalize().into()))
+    }
+
+    /// Hands the content on, piece by piece.
+    pub(crate) fn for_each_piece(&self, mut take: impl FnMut(&[u8])) -> Result<(), Error> {
         let mut buffer = vec![0; HASHED_AT_ONCE];
         let mut position = 0;
         loop {
@@ -110,12 +145,11 @@ impl SealedImage {
                 .read_at(&mut buffer, position)
                 .map_err(|error| unreadable(&error))?;
             if read == 0 {
-                break;
+                return Ok(());
             }
-            hash.update(&buffer[..read]);
+            take(&buffer[..read]);
             position += read as u64;
         }
-        Ok(*self.sha256.get_or_init(|| hash.finalize().into()))
     }
 
     /// Whether both were read from one file, and have the same content.
@@ -145,7 +179,7 @@ pub(crate) fn open_regular(path: &Path) -> Result<(File, Metadata), Error> {
         if metadata.is_file() {
             Ok(metadata)
         } else {
-            Err(refuse("not a regular file", "remove it"))
+            Err(irregular())
         }
     };
     let real = fs::canonicalize(path).map_err(|error| unreadable(&error))?;
@@ -159,6 +193,11 @@ pub(crate) fn open_regular(path: &Path) -> Result<(File, Metadata), Error> {
         .map_err(|error| unreadable(&error))?;
     let metadata = check(file.metadata().map_err(|error| unreadable(&error))?)?;
     Ok((file, metadata))
+}
+
+/// The error for what is no file.
+pub(super) fn irregular() -> Error {
+    refuse("not a regular file", "remove it")
 }
 
 /// The error for a file that cannot be read.

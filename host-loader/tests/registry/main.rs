@@ -11,3 +11,5 @@ mod log;
 mod real_plugins;
 mod routing;
 mod shared_object;
+mod trial;
+mod trust;

@@ -1,5 +1,7 @@
 //! Shared libraries made by the compiler while the tests run, each wrong in its own way.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -27,6 +29,9 @@ impl PluginDir {
         fs::create_dir_all(&dir).unwrap();
         let path = dir.join(format!("{name}.so"));
         fs::write(&path, content).unwrap();
+        // Whatever the umask is.
+        fs::set_permissions(&dir, Permissions::from_mode(0o755)).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
         path
     }
 

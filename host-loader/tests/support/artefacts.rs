@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test needs others of them")]
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs};
@@ -37,8 +38,13 @@ pub(crate) fn testkit() -> PathBuf {
 pub(crate) fn plugin_directory(library: &Path) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     let plugin = directory.path().join("s3-native");
+    let file = plugin.join("libs3_native_plugin.so");
     fs::create_dir(&plugin).unwrap();
-    fs::copy(library, plugin.join("libs3_native_plugin.so")).unwrap();
+    fs::copy(library, &file).unwrap();
+    // Whatever the umask is: what others may change is no plugin.
+    for path in [plugin, file] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
     directory
 }
 

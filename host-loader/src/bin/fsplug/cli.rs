@@ -2,6 +2,7 @@
 
 mod config;
 mod recoverable;
+mod trust;
 mod uploads;
 
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use crate::exit_status::ExitStatus;
 
 pub(crate) use config::{ConfigCommand, ExplainArguments, KeysArguments};
 pub(crate) use recoverable::{RecoverableArguments, RecoverableCommand};
+pub(crate) use trust::{CheckArguments, LockArguments, ReleaseArguments, TryLoadArguments};
 pub(crate) use uploads::{UploadsCommand, UploadsGcArguments, UploadsLsArguments};
 
 /// Where the help shows the options that every verb has.
@@ -283,12 +285,21 @@ pub(crate) struct DoctorArguments {
 }
 
 /// `plugins`.
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Debug, Subcommand)]
 pub(crate) enum PluginsCommand {
     /// List every plugin found, and why one cannot be used
     List,
-    /// The same, ending with code 8 if one cannot be used
-    Check,
+    /// The same after all checks that come before loading, ending with code 8 if one cannot be used
+    Check(CheckArguments),
+    /// Write what a plugin directory holds into its plugins.lock: nothing else is loaded from there any more
+    ///
+    /// Prints what has changed since the last time. The lock has the SHA-256 of every library.
+    Lock(LockArguments),
+    /// Let files out of quarantine that did not survive a trial, so that they are tried again
+    Release(ReleaseArguments),
+    /// What `check --trial` runs: loads the plugin on standard input
+    #[command(hide = true)]
+    TryLoad(TryLoadArguments),
 }
 
 /// `conformance`.

@@ -56,12 +56,19 @@ mod uploads;
 
 use std::process::ExitCode;
 
-use crate::cli::{Cli, Command, ConformanceCommand};
+use crate::cli::{Cli, Command, ConformanceCommand, PluginsCommand};
 use crate::failure::Failure;
 use crate::session::Session;
 
 fn main() -> ExitCode {
     let cli = Cli::parse_arguments();
+    // Nothing but the plugin is to be in the process that tries it.
+    if let Command::Plugins {
+        command: PluginsCommand::TryLoad(trial),
+    } = cli.command
+    {
+        return host_loader::try_load_plugin(trial.arguments.into_iter());
+    }
     let mut session = match Session::start(&cli) {
         Ok(session) => session,
         Err((failure, console)) => return failure::end_without_session(failure, &console, cli.json),
@@ -83,7 +90,7 @@ async fn run(session: &mut Session, cli: &Cli) -> Result<(), Failure> {
         Command::Recoverable { command } => recoverable::run(session, command).await,
         Command::Config { command } => config::run(session, command),
         Command::Doctor(arguments) => doctor::run(session, arguments).await,
-        Command::Plugins { command } => plugins::run(session, *command),
+        Command::Plugins { command } => plugins::run(session, command),
         Command::Conformance {
             command: ConformanceCommand::Run(arguments),
         } => conformance::run(session, cli, arguments).await,

@@ -1,5 +1,8 @@
 //! `fsplug plugins`.
 
+mod lock;
+mod release;
+
 use host_loader::PluginReport;
 use host_loader::plugin_api::{Error, ErrorKind};
 use serde::Serialize;
@@ -31,8 +34,13 @@ struct BrokenRecord<'a> {
 }
 
 /// Lists every file that was looked at.
-pub(crate) fn run(session: &mut Session, command: PluginsCommand) -> Result<(), Failure> {
-    let reports = session.file_systems.plugins();
+pub(crate) fn run(session: &mut Session, command: &PluginsCommand) -> Result<(), Failure> {
+    let reports = match command {
+        PluginsCommand::List | PluginsCommand::TryLoad(_) => session.file_systems.plugins(),
+        PluginsCommand::Check(arguments) => session.file_systems.check_plugins(arguments.trial),
+        PluginsCommand::Lock(arguments) => return lock::run(session, arguments),
+        PluginsCommand::Release(arguments) => return release::run(session, arguments),
+    };
     if session.output.is_json() {
         for report in &reports {
             session.output.record(&record(report))?;
@@ -46,8 +54,8 @@ pub(crate) fn run(session: &mut Session, command: PluginsCommand) -> Result<(), 
     }
     session.output.flush()?;
     match command {
-        PluginsCommand::List => Ok(()),
-        PluginsCommand::Check => check(&reports),
+        PluginsCommand::Check(_) => check(&reports),
+        _ => Ok(()),
     }
 }
 
