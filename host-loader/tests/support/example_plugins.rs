@@ -18,14 +18,7 @@ pub(crate) fn library(example: &str) -> Vec<u8> {
     };
     BUILD.call_once(|| {
         let output = Command::new(env!("CARGO"))
-            .args([
-                "build",
-                "--quiet",
-                "--offline",
-                "--package",
-                "host-loader",
-                "--examples",
-            ])
+            .args(["build", "--quiet", "--offline", "--workspace", "--examples"])
             .args(["--profile", profile])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .output()
