@@ -43,6 +43,7 @@ pub use scheme_options::{
 };
 
 pub(crate) use explanation::explain;
+pub(crate) use nearest::nearest;
 pub(crate) use review::{first_unknown, review};
 pub(crate) use scheme_options::{host_schema_with, review_schemes};
 pub(crate) use sources::Sources;

@@ -1,7 +1,10 @@
 //! Finding plugins: `<plugin directory>/<name>/*.so`.
 
+mod built_in;
+mod places;
+mod plugin_toml;
+
 use std::collections::HashSet;
-use std::ffi::OsString;
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -15,13 +18,21 @@ use crate::audit::{self, BundledLibrary};
 use crate::elf_image::{ElfImage, refuse};
 use crate::trust::{SealedImage, open_regular, unreadable};
 use crate::{loader, manifest_note};
+use places::PlaceKind;
 
-/// A directory that was searched and what was there, for the error of an unknown scheme.
+pub(crate) use places::{Place, Surroundings, of_system};
+pub use plugin_toml::PluginToml;
+
+/// A place where plugins were looked for, and what was there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Searched {
-    pub(crate) path: PathBuf,
+#[non_exhaustive]
+pub struct SearchedPlace {
+    /// The file or directory.
+    pub path: PathBuf,
+    /// Who or what names it: a variable, the program, the command line, the system.
+    pub named_by: &'static str,
     /// What was there, in a few words.
-    pub(crate) found: String,
+    pub found: String,
 }
 
 /// A file that looks like a plugin, or a plugin directory with none.
@@ -35,6 +46,12 @@ pub(crate) struct Candidate {
     pub(crate) error: Option<Error>,
     /// The shared libraries that it brings along.
     pub(crate) bundle: Vec<BundledLibrary>,
+    /// The file beside it.
+    pub(crate) toml: Option<PluginToml>,
+    /// The number of the place where it was found: earlier ones are lower. From 1.
+    pub(crate) rank: usize,
+    /// Who or what names that place.
+    pub(crate) named_by: &'static str,
 }
 
 impl Candidate {
@@ -45,59 +62,101 @@ impl Candidate {
             manifest: None,
             error: Some(error.with_path(path.display())),
             bundle: Vec::new(),
+            toml: None,
+            rank: 0,
+            named_by: "",
         }
+    }
+}
+
+impl Candidate {
+    /// With the name of a directory.
+    fn called(self, dir: &Path) -> Self {
+        Self {
+            name: file_name(dir),
+            ..self
+        }
+    }
+
+    /// With the file beside it, which has to agree with it.
+    fn beside(mut self, toml: Option<PluginToml>) -> Self {
+        let Some(toml) = toml else { return self };
+        for warning in &toml.warnings {
+            tracing::warn!(path = %toml.path.display(), "{warning}");
+        }
+        if let (None, Some(manifest)) = (&self.error, &self.manifest) {
+            let contradiction = toml.check(manifest).err();
+            self.error = contradiction.map(|error| error.with_path(toml.path.display()));
+        }
+        self.toml = Some(toml);
+        self
     }
 }
 
 /// What a search came to.
 #[derive(Default)]
 pub(crate) struct Discovery {
-    pub(crate) searched: Vec<Searched>,
+    pub(crate) searched: Vec<SearchedPlace>,
     pub(crate) candidates: Vec<Candidate>,
     /// Device and inode of every directory and plugin seen: a symbolic or hard link to one is the
     /// same library to the dynamic linker.
     seen: HashSet<(u64, u64)>,
 }
 
-/// Where the environment says that plugins are, in the order of precedence.
-///
-/// `variable` reads an environment variable; `executable` is the path of the running program.
-pub(crate) fn environment_dirs(
-    variable: &dyn Fn(&str) -> Option<OsString>,
-    executable: Option<&Path>,
-) -> Vec<PathBuf> {
-    let mut dirs = Vec::new();
-    if let Some(list) = variable("FSPLUG_PLUGIN_PATH") {
-        dirs.extend(std::env::split_paths(&list));
-    }
-    dirs.extend(variable("FLINK_PLUGINS_DIR").map(PathBuf::from));
-    dirs.extend(
-        variable("FSPLUG_HOME")
-            .filter(|home| !home.is_empty())
-            .map(|home| Path::new(&home).join("plugins")),
-    );
-    if let Some(dir) = executable.and_then(Path::parent) {
-        dirs.push(dir.join("plugins"));
-        dirs.extend(dir.parent().map(|above| above.join("plugins")));
-    }
-    dirs.retain(|dir| !dir.as_os_str().is_empty());
-    dirs
-}
-
-/// Looks at every plugin in `dirs`, in this order. Runs nothing of them.
-pub(crate) fn discover(dirs: &[PathBuf]) -> Discovery {
+/// Looks at every plugin in these places, in this order. Runs nothing of them.
+pub(crate) fn discover(places: &[Place]) -> Discovery {
     let mut discovery = Discovery::default();
-    for dir in dirs {
-        if discovery.searched.iter().all(|searched| searched.path != *dir) {
-            let found = search(dir, &mut discovery);
-            tracing::debug!(directory = %dir.display(), found, "searched for plugins");
-            discovery.searched.push(Searched {
-                path: dir.clone(),
-                found,
-            });
+    for (number, place) in places.iter().enumerate() {
+        let before = discovery.candidates.len();
+        let found = look(place, &mut discovery);
+        if place.is_usual() {
+            // It is told by what was found there.
+            discovery
+                .candidates
+                .retain(|candidate| candidate.path != place.path);
         }
+        for candidate in &mut discovery.candidates[before..] {
+            candidate.rank = number + 1;
+            candidate.named_by = place.named_by;
+        }
+        tracing::debug!(path = %place.path.display(), named_by = place.named_by, found, "searched for plugins");
+        discovery.searched.push(SearchedPlace {
+            path: place.path.clone(),
+            named_by: place.named_by,
+            found,
+        });
     }
     discovery
+}
+
+/// Looks at one place and says in a few words what was there.
+fn look(place: &Place, discovery: &mut Discovery) -> String {
+    match &place.kind {
+        PlaceKind::Directory => search(&place.path, discovery),
+        PlaceKind::BuiltIn { names, directories } => built_in::activate(names, directories, discovery),
+        PlaceKind::File => {
+            if let Ok(metadata) = fs::metadata(&place.path)
+                && !discovery.seen.insert(identity(&metadata))
+            {
+                return "the same as a file above".to_owned();
+            }
+            let candidate = inspect_beside(&place.path);
+            let found = match &candidate.error {
+                None => "1 plugin".to_owned(),
+                Some(error) => error.message().to_owned(),
+            };
+            discovery.candidates.push(candidate);
+            found
+        }
+        PlaceKind::Refused(why) => {
+            tracing::warn!(
+                "the directory '{}' is not searched for plugins: {} must name it by its absolute path",
+                place.path.display(),
+                place.named_by
+            );
+            (*why).to_owned()
+        }
+    }
 }
 
 /// Searches one plugin directory and says in a few words what was there.
@@ -146,24 +205,38 @@ fn search(dir: &Path, discovery: &mut Discovery) -> String {
     }
 }
 
-/// Looks at the plugin in `dir`: usually one `.so`.
+/// Looks at the plugin in `dir`.
 fn search_plugin_dir(dir: &Path, discovery: &mut Discovery) {
-    let libraries = sorted_entries(dir).map(|mut entries| {
-        entries.retain(|entry| is_library(entry));
-        entries
-    });
+    for candidate in inspect_in(dir) {
+        if candidate.path != dir
+            && let Ok(metadata) = fs::metadata(&candidate.path)
+            && !discovery.seen.insert(identity(&metadata))
+        {
+            tracing::debug!(path = %candidate.path.display(), "a link to a plugin that was found already");
+            continue;
+        }
+        discovery.candidates.push(candidate);
+    }
+}
+
+/// The plugin in its directory: usually one `.so`, and the one that a `plugin.toml` names if there is one.
+fn inspect_in(dir: &Path) -> Vec<Candidate> {
+    let toml = match PluginToml::read(dir) {
+        Ok(toml) => toml,
+        Err(error) => return vec![Candidate::broken(&dir.join(plugin_toml::FILE_NAME), error).called(dir)],
+    };
+    let named = toml.as_ref().and_then(|toml| toml.library.as_ref());
+    let libraries = match named {
+        Some(named) => Ok(vec![dir.join(named)]),
+        None => sorted_entries(dir).map(|mut entries| {
+            entries.retain(|entry| is_library(entry));
+            entries
+        }),
+    };
     let error = match libraries {
         Ok(libraries) if !libraries.is_empty() => {
-            for path in libraries {
-                if let Ok(metadata) = fs::metadata(&path)
-                    && !discovery.seen.insert(identity(&metadata))
-                {
-                    tracing::debug!(path = %path.display(), "a link to a plugin that was found already");
-                    continue;
-                }
-                discovery.candidates.push(inspect(&path));
-            }
-            return;
+            let inspect = |path: PathBuf| inspect(&path).beside(toml.clone());
+            return libraries.into_iter().map(inspect).collect();
         }
         Ok(_) => refuse(
             "empty plugin directory",
@@ -171,7 +244,22 @@ fn search_plugin_dir(dir: &Path, discovery: &mut Discovery) {
         ),
         Err(error) => unreadable(&error),
     };
-    discovery.candidates.push(Candidate::broken(dir, error));
+    vec![Candidate::broken(dir, error)]
+}
+
+/// The plugin in this file, with the `plugin.toml` beside it if that is about it.
+fn inspect_beside(path: &Path) -> Candidate {
+    let toml = PluginToml::read(path.parent().unwrap_or(Path::new(".")));
+    match toml {
+        Ok(toml) => inspect(path).beside(toml.filter(|toml| toml.is_about(path))),
+        Err(error) => {
+            let error = error.with_path(path.with_file_name(plugin_toml::FILE_NAME).display());
+            Candidate {
+                error: Some(error),
+                ..inspect(path)
+            }
+        }
+    }
 }
 
 /// Reads the manifest of one plugin and audits the file. Runs nothing of it.
@@ -206,6 +294,9 @@ fn candidate(
         manifest,
         error,
         bundle,
+        toml: None,
+        rank: 0,
+        named_by: "",
     }
 }
 
@@ -252,34 +343,4 @@ fn file_name(path: &Path) -> String {
         .unwrap_or(path.as_os_str())
         .to_string_lossy()
         .into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_environment_is_searched_in_the_documented_order() {
-        let variable = |name: &str| {
-            let value = match name {
-                "FSPLUG_PLUGIN_PATH" => "/one::two",
-                "FLINK_PLUGINS_DIR" => "/flink",
-                "FSPLUG_HOME" => "/srv",
-                _ => return None,
-            };
-            Some(OsString::from(value))
-        };
-        let dirs = environment_dirs(&variable, Some(Path::new("/opt/app/bin/run")));
-        let expected = [
-            "/one",
-            "two",
-            "/flink",
-            "/srv/plugins",
-            "/opt/app/bin/plugins",
-            "/opt/app/plugins",
-        ];
-        assert_eq!(dirs, expected.map(PathBuf::from));
-        let blank = |_: &str| Some(OsString::new());
-        assert!(environment_dirs(&blank, None).is_empty());
-    }
 }

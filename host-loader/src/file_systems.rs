@@ -1,14 +1,17 @@
 //! [`FileSystems`]: from a path to the file system that serves it.
 
 mod builder;
+mod choice;
 mod configured;
 mod delegation_tokens;
 mod instances;
 mod resolve;
+mod routing;
+mod selection;
 mod trust;
 
-use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -18,12 +21,14 @@ use plugin_api::{Config, DiagnosisOptions, Error, ErrorKind, FileSystem, HostRef
 
 use crate::configuration::Configuration;
 use crate::diagnosis;
-use crate::discovery::Searched;
+use crate::discovery::SearchedPlace;
 use crate::plugin::{Plugin, PluginReport};
 use crate::trust::Trust;
 use instances::Instances;
+use routing::Routes;
 
 pub use builder::FileSystemsBuilder;
+pub use selection::{Selection, SelectionCandidate};
 
 /// The file systems of a process: the registry of plugins and the instances made by them.
 ///
@@ -59,9 +64,10 @@ struct Registry {
     /// What plugins are given as their host; `None` for one of its own for each.
     host: Option<HostRef>,
     plugins: Vec<Arc<Plugin>>,
-    /// By scheme in lower case; more than one plugin is an error when the scheme is used.
-    routes: BTreeMap<String, Vec<Arc<Plugin>>>,
-    searched: Vec<Searched>,
+    routes: Routes,
+    searched: Vec<SearchedPlace>,
+    /// Where a missing plugin is best put.
+    install_into: Option<PathBuf>,
     /// Scheme and authority of paths without a scheme, unless these are local.
     default_root: Option<Location>,
     instances: Instances,
@@ -90,7 +96,7 @@ impl FileSystems {
     /// [`ErrorKind::InvalidPath`]: an empty path, an invalid scheme, a local file with a host
     /// (`file://host/x`), or a known scheme without its two slashes (`s3:/bucket/key`).
     pub fn resolve(&self, path: &str) -> Result<Location> {
-        let is_known = |scheme: &str| self.0.routes.contains_key(scheme);
+        let is_known = |scheme: &str| self.0.routes.of(scheme).is_some();
         resolve::resolve(path, self.0.default_root.as_ref(), &is_known)
     }
 
@@ -102,7 +108,8 @@ impl FileSystems {
     /// # Errors
     /// [`ErrorKind::UnknownScheme`] lists the known schemes and every directory that was searched;
     /// [`ErrorKind::PluginLoad`] if the plugin cannot be loaded (remembered: later calls fail in the
-    /// same way) or if two plugins serve the scheme; [`ErrorKind::InvalidConfig`] for an unknown key where
+    /// same way) or if nothing says which of several serves the scheme; [`ErrorKind::InvalidConfig`] for a value
+    /// of `fs.<scheme>.plugin` that names none of them, and for an unknown key where
     /// `fs.strict-config` is true, which otherwise is a warning in the log; whatever the plugin says to the configuration
     /// (not remembered: the next call tries again); [`ErrorKind::Closed`] after
     /// [`shutdown`](Self::shutdown).
@@ -174,7 +181,7 @@ impl FileSystems {
 
     /// The schemes that can be used, sorted; `file` is always among them.
     pub fn schemes(&self) -> Vec<String> {
-        self.0.routes.keys().cloned().collect()
+        self.0.routes.schemes().cloned().collect()
     }
 
     /// Tells every loaded plugin that the host's log filters have changed, or that its subscriber
@@ -214,66 +221,6 @@ impl FileSystems {
         }
         Ok(())
     }
-
-    fn route(&self, path: &Location) -> Result<&Arc<Plugin>> {
-        match self.0.routes.get(path.scheme()).map(Vec::as_slice) {
-            Some([plugin]) => Ok(plugin),
-            Some(plugins) if !plugins.is_empty() => Err(ambiguous(path, plugins)),
-            _ => Err(self.unknown_scheme(path)),
-        }
-    }
-
-    fn unknown_scheme(&self, path: &Location) -> Error {
-        let scheme = path.scheme();
-        let known = self.schemes().join(", ");
-        let searched = match self.0.searched.as_slice() {
-            [] => "no directory was searched".to_owned(),
-            all => {
-                let each: Vec<String> = all
-                    .iter()
-                    .map(|searched| format!("{} ({})", searched.path.display(), searched.found))
-                    .collect();
-                format!("searched {}", each.join(", "))
-            }
-        };
-        let mut message = format!("no plugin serves the scheme '{scheme}'; known: {known}; {searched}");
-        let mut remedy = match self.0.searched.first() {
-            Some(first) => format!(
-                "put the plugin's .so into {}/<name>/, or name its directory in FSPLUG_PLUGIN_PATH",
-                first.path.display()
-            ),
-            None => "name the plugin directory in the builder or in FSPLUG_PLUGIN_PATH".to_owned(),
-        };
-        // A plugin that was meant to serve the scheme and is broken is the likely cause.
-        let suspect = self
-            .0
-            .plugins
-            .iter()
-            .filter_map(|plugin| Some((plugin, plugin.error()?)))
-            .find(|(plugin, _)| plugin.was_meant_for(scheme));
-        if let Some((plugin, error)) = suspect {
-            message = format!("{message}; {} is broken: {}", plugin.origin(), error.message());
-            error.remedy().clone_into(&mut remedy);
-        }
-        Error::new(ErrorKind::UnknownScheme, message)
-            .with_path(path)
-            .with_remedy(remedy)
-    }
-}
-
-fn ambiguous(path: &Location, plugins: &[Arc<Plugin>]) -> Error {
-    let origins: Vec<String> = plugins.iter().map(|plugin| plugin.origin()).collect();
-    Error::new(
-        ErrorKind::PluginLoad,
-        format!(
-            "the scheme '{}' is served by {} plugins: {}",
-            path.scheme(),
-            plugins.len(),
-            origins.join(" and ")
-        ),
-    )
-    .with_path(path)
-    .with_remedy("remove all but one of them")
 }
 
 impl fmt::Debug for FileSystems {

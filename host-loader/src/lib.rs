@@ -51,9 +51,11 @@ mod manifest_note;
 mod plugin;
 pub mod telemetry;
 mod trust;
+mod well_known;
 
 pub use delegation_tokens::{DelegationTokenManager, DelegationTokens};
-pub use file_systems::{FileSystems, FileSystemsBuilder};
+pub use discovery::{PluginToml, SearchedPlace};
+pub use file_systems::{FileSystems, FileSystemsBuilder, Selection, SelectionCandidate};
 pub use plugin::PluginReport;
 pub use plugin_api;
 pub use trust::{LockChange, PluginLock, try_load_plugin};

@@ -8,7 +8,7 @@ use futures::lock::Mutex;
 use plugin_api::{Error, ErrorKind, FileSystemFactory, HostRef, Manifest, Result, Schema};
 
 use crate::audit::BundledLibrary;
-use crate::discovery::Candidate;
+use crate::discovery::{Candidate, PluginToml};
 use crate::telemetry::HostTelemetry;
 use crate::trust::{Admission, SealedImage, Trust};
 use crate::{discovery, loader};
@@ -27,6 +27,13 @@ pub struct PluginReport {
     pub error: Option<Error>,
     /// Whether its code has been loaded, which happens at its first use.
     pub loaded: bool,
+    /// Who or what names the place where it was found: a variable, the program, the command line, the system.
+    pub named_by: &'static str,
+    /// The plugin of the same name that was found earlier and is used in its place: its file, or what else tells
+    /// the reader which it is.
+    pub shadowed_by: Option<String>,
+    /// The `plugin.toml` beside it.
+    pub plugin_toml: Option<PluginToml>,
 }
 
 type Factory = Arc<dyn FileSystemFactory>;
@@ -43,6 +50,12 @@ pub(crate) struct Plugin {
     is_named: bool,
     /// What has to be true of its file.
     admission: Option<Admission>,
+    toml: Option<PluginToml>,
+    /// The number of the place where it was found; 0 for what the host was linked with.
+    rank: usize,
+    named_by: &'static str,
+    /// What is used in its place.
+    shadowed_by: Option<String>,
     factory: OnceLock<Result<Factory>>,
     /// Held while the plugin is being loaded, also when nobody waits for it any more.
     loading: Arc<Mutex<()>>,
@@ -60,6 +73,10 @@ impl Plugin {
             refused: None,
             is_named: false,
             admission: None,
+            toml: None,
+            rank: 0,
+            named_by: "the program",
+            shadowed_by: None,
             factory: OnceLock::from(Ok(factory)),
             loading: Arc::default(),
             reviewed: AtomicBool::new(false),
@@ -75,6 +92,10 @@ impl Plugin {
             refused: candidate.error,
             is_named: false,
             admission: None,
+            toml: candidate.toml,
+            rank: candidate.rank,
+            named_by: candidate.named_by,
+            shadowed_by: None,
             factory: OnceLock::new(),
             loading: Arc::default(),
             reviewed: AtomicBool::new(false),
@@ -116,12 +137,37 @@ impl Plugin {
         self.manifest.as_ref()
     }
 
-    /// The schemes that it serves; none if it was refused.
+    /// The schemes that it serves; none if it was refused or another one is used in its place.
     pub(crate) fn schemes(&self) -> &[String] {
         match (&self.refused, &self.manifest) {
-            (None, Some(manifest)) => &manifest.schemes,
+            (None, Some(manifest)) if self.shadowed_by.is_none() => &manifest.schemes,
             _ => &[],
         }
+    }
+
+    /// Whether discovery refused it.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.refused.is_some()
+    }
+
+    /// The number of the place where it was found.
+    pub(crate) fn rank(&self) -> usize {
+        self.rank
+    }
+
+    /// The `plugin.toml` beside it.
+    pub(crate) fn toml(&self) -> Option<&PluginToml> {
+        self.toml.as_ref()
+    }
+
+    /// What is used in its place.
+    pub(crate) fn shadowed_by(&self) -> Option<&str> {
+        self.shadowed_by.as_deref()
+    }
+
+    /// Gives way to another one of its name.
+    pub(crate) fn give_way(&mut self, to: String) {
+        self.shadowed_by = Some(to);
     }
 
     /// The schema of its configuration, as far as its manifest could be read.
@@ -183,6 +229,9 @@ impl Plugin {
             manifest: self.manifest.clone(),
             error: error.or_else(|| self.error().cloned()),
             loaded: matches!(self.factory.get(), Some(Ok(_))),
+            named_by: self.named_by,
+            shadowed_by: self.shadowed_by.clone(),
+            plugin_toml: self.toml.clone(),
         })
     }
 
@@ -241,6 +290,10 @@ impl Plugin {
         let present = discovery::inspect_image(path, &image);
         if let Some(error) = present.error {
             return Err(error);
+        }
+        if let Some(toml) = &self.toml {
+            toml.check_content(&image)
+                .map_err(|error| error.with_path(path.display()))?;
         }
         if let Some(present) = present.manifest.filter(|present| present != expected) {
             return Err(Error::new(

@@ -36,11 +36,12 @@ pub struct ExplainedOption {
 }
 
 /// Explains the options of these schemas: as they are for one authority, or else for all and for each that
-/// has some of its own.
+/// has some of its own. `others` and `plugins` are the schemas and names of all plugins.
 pub(crate) fn explain(
     configuration: &Configuration,
     parts: &[(&str, Schema)],
     others: &[Schema],
+    plugins: &[&str],
     authority: Option<&str>,
 ) -> Explanation {
     let config = configuration.config();
@@ -50,7 +51,7 @@ pub(crate) fn explain(
     };
     explanation
         .findings
-        .extend(review_schemes(configuration, others, &|_| true));
+        .extend(review_schemes(configuration, others, plugins, &|_| true));
     for (plugin, schema) in parts {
         let part = Part {
             plugin,
@@ -154,7 +155,7 @@ mod tests {
             configuration.set(*key, *value, Origin::CommandLine);
         }
         let schema = Schema::of(OPTIONS, &["s3."], "s3.bucket.");
-        let explanation = explain(&configuration, &[("p", schema)], &[], authority);
+        let explanation = explain(&configuration, &[("p", schema)], &[], &["p"], authority);
         let text = |text: Option<String>| text.unwrap_or("-".to_owned());
         explanation
             .options

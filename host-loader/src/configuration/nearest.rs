@@ -6,7 +6,7 @@ use strsim::{damerau_levenshtein, jaro_winkler};
 const ALIKE: f64 = 0.93;
 
 /// The candidate that `text` was probably meant to be. None if it is like none of them.
-pub(super) fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .into_iter()
         .filter_map(|candidate| Some((slip(text, candidate)?, candidate)))

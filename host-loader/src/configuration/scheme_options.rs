@@ -7,6 +7,7 @@ use plugin_api::{Config, ConfigOption, Error, OptionInfo, Result, Schema, ValueT
 use super::host_options::HOST_OPTIONS;
 use super::nearest::nearest;
 use super::{Configuration, Finding, FindingKind};
+use crate::well_known::plugin_of_factory;
 
 /// What stands in the keys of [`HOST_OPTIONS`] for any scheme.
 const SCHEME: &str = "<scheme>";
@@ -119,6 +120,11 @@ impl SchemeOption {
         self.0.key.replace(SCHEME, scheme)
     }
 
+    /// The key for one scheme and the name of a plugin or factory.
+    pub(crate) fn key_of_factory(&self, scheme: &str, factory: &str) -> String {
+        self.key(scheme).replace(FACTORY, factory)
+    }
+
     /// Its text for a scheme, or else the default. A blank value is none.
     pub fn text<'a>(&self, config: &'a Config, scheme: &str) -> Option<&'a str> {
         let value = config.get(&self.key(scheme)).map(str::trim);
@@ -223,9 +229,60 @@ pub(crate) fn host_schema_with(configuration: &Configuration, scheme: Option<&st
     Schema::new(options, Vec::new(), String::new())
 }
 
-/// A finding for each key about a scheme that belongs to hosts and is none, such as `fs.s3.limit.totl`, if `is_asked`
-/// for the scheme. A key that one of these schemas knows is no mistake.
+/// A finding for each key about a scheme that belongs to hosts and is none, such as `fs.s3.limit.totl`, and for each
+/// priority of what is none of these plugins, if `is_asked` for the scheme. A key that one of these schemas knows is no
+/// mistake.
 pub(crate) fn review_schemes(
+    configuration: &Configuration,
+    schemas: &[Schema],
+    plugins: &[&str],
+    is_asked: &dyn Fn(&str) -> bool,
+) -> Vec<Finding> {
+    let mut findings = unknown_keys(configuration, schemas, is_asked);
+    findings.extend(priorities_of_nobody(configuration, plugins, is_asked));
+    findings
+}
+
+/// A finding for each priority of what is no plugin.
+fn priorities_of_nobody(
+    configuration: &Configuration,
+    plugins: &[&str],
+    is_asked: &dyn Fn(&str) -> bool,
+) -> Vec<Finding> {
+    let start = PRIORITY.name().trim_end_matches(FACTORY);
+    let set = configuration.set_values().filter_map(|(key, _, origin)| {
+        let (scheme, name) = split(key)?;
+        let factory = name.strip_prefix(start).filter(|factory| !factory.is_empty())?;
+        is_asked(scheme).then_some((key, factory, origin))
+    });
+    set.filter_map(|(key, factory, origin)| {
+        let finding = |why: String| {
+            let message = format!("'{key}' has no effect: {why}");
+            Finding::new(FindingKind::NoEffect, key, origin.clone(), message)
+        };
+        match plugin_of_factory(factory) {
+            _ if plugins.contains(&factory) => None,
+            Some(Some(plugin)) if plugins.contains(&plugin) => None,
+            Some(Some(plugin)) => Some(finding(format!("the plugin {plugin} is not there"))),
+            Some(None) => Some(finding(
+                "no plugin takes the place of this factory of Flink".to_owned(),
+            )),
+            None => Some(match nearest(factory, plugins.iter().copied()) {
+                Some(meant) => {
+                    let finding = finding(format!(
+                        "no plugin is called '{factory}'; did you mean '{meant}'?"
+                    ));
+                    let key = key.strip_suffix(factory).unwrap_or_default();
+                    finding.with_nearest(format!("{key}{meant}"))
+                }
+                None => finding(format!("no plugin is called '{factory}'")),
+            }),
+        }
+    })
+    .collect()
+}
+
+fn unknown_keys(
     configuration: &Configuration,
     schemas: &[Schema],
     is_asked: &dyn Fn(&str) -> bool,
@@ -371,7 +428,7 @@ mod tests {
         let known = ConfigOption::new("fs.odd.limit.known", ValueType::Integer);
         let schemas = [Schema::of(&[known], &[], "")];
         let found = |is_asked: &dyn Fn(&str) -> bool| -> Vec<(String, String)> {
-            let findings = review_schemes(&configuration, &schemas, is_asked).into_iter();
+            let findings = review_schemes(&configuration, &schemas, &["any"], is_asked).into_iter();
             findings.map(|finding| (finding.key, finding.nearest)).collect()
         };
         let row = |key: &str, nearest: &str| (key.to_owned(), nearest.to_owned());
@@ -403,5 +460,38 @@ mod tests {
             ["fs.gs.plugin", "fs.s3.limit.total", "fs.s3.priority.a.B"]
         );
         assert_eq!(added(Some("gs")), ["fs.gs.plugin"]);
+    }
+
+    #[test]
+    fn a_priority_of_what_is_no_plugin_is_said_to_have_no_effect() {
+        let hadoop = "fs.s3.priority.org.apache.flink.fs.s3hadoop.S3FileSystemFactory";
+        let native = "fs.s3.priority.org.apache.flink.fs.s3native.NativeS3FileSystemFactory";
+        let configuration = configuration(&[
+            (hadoop, "5"),
+            (native, "5"),
+            ("fs.s3.priority.s3-natve", "1"),
+            ("fs.s3.priority.s3-native", "1"),
+            ("fs.s3.priority.frobnicate", "1"),
+        ]);
+        let found = |plugins: &[&str]| -> Vec<(String, String, String)> {
+            let findings = review_schemes(&configuration, &[], plugins, &|_| true).into_iter();
+            findings
+                .map(|finding| (finding.key, finding.message, finding.nearest))
+                .collect()
+        };
+        let with = found(&["s3-native"]);
+        let keys: Vec<&str> = with.iter().map(|(key, ..)| key.as_str()).collect();
+        assert_eq!(
+            keys,
+            ["fs.s3.priority.frobnicate", hadoop, "fs.s3.priority.s3-natve"]
+        );
+        assert!(with[1].1.contains("no plugin takes the place"), "{with:?}");
+        assert_eq!(with[2].2, "fs.s3.priority.s3-native");
+        let without = found(&[]);
+        assert_eq!(without.len(), 5);
+        assert!(
+            without[2].1.contains("the plugin s3-native is not there"),
+            "{without:?}"
+        );
     }
 }

@@ -1,15 +1,15 @@
 //! [`FileSystemsBuilder`].
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use plugin_api::{Config, Error, FileSystemFactory, HostRef, Manifest, Result, Schema};
 
 use super::instances::Instances;
+use super::routing::{self, Routes};
 use super::{FileSystems, Registry, resolve};
 use crate::configuration::{DEFAULT_SCHEME, STRICT_CONFIG, Sources};
-use crate::discovery::{self, environment_dirs};
+use crate::discovery::{self, Place, Surroundings};
 use crate::local::LocalFileSystemFactory;
 use crate::plugin::Plugin;
 use crate::trust::TrustOptions;
@@ -18,6 +18,7 @@ use crate::{loader, manifest_note};
 /// Prepares a [`FileSystems`].
 #[must_use = "a builder does nothing until build() is called"]
 pub struct FileSystemsBuilder {
+    command_line_dirs: Vec<PathBuf>,
     plugin_dirs: Vec<PathBuf>,
     plugin_files: Vec<PathBuf>,
     search_environment: bool,
@@ -30,6 +31,7 @@ pub struct FileSystemsBuilder {
 impl FileSystemsBuilder {
     pub(super) fn new() -> Self {
         Self {
+            command_line_dirs: Vec::new(),
             plugin_dirs: Vec::new(),
             plugin_files: Vec::new(),
             search_environment: true,
@@ -40,12 +42,18 @@ impl FileSystemsBuilder {
         }
     }
 
-    /// Searches this directory too, before everything that the environment names. May be called
-    /// repeatedly. A relative path is taken from the current directory when the registry is built.
+    /// Searches this directory too: after those in `FSPLUG_PLUGIN_PATH`, before all others that the environment names.
+    /// May be called repeatedly. A relative path is taken from the current directory when the registry is built.
     ///
     /// A plugin directory holds one sub-directory for each plugin, with the plugin's `.so` in it.
     pub fn plugin_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.plugin_dirs.push(dir.into());
+        self
+    }
+
+    /// Searches this directory, which a user gave on the command line, before all others. May be called repeatedly.
+    pub fn plugin_dir_from_command_line(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.command_line_dirs.push(dir.into());
         self
     }
 
@@ -57,11 +65,25 @@ impl FileSystemsBuilder {
         self
     }
 
-    /// Whether the directories that the environment names are searched (the default): the list in
-    /// `FSPLUG_PLUGIN_PATH`, separated by colons, `FLINK_PLUGINS_DIR`, `$FSPLUG_HOME/plugins`, then
-    /// `plugins` beside the program and one directory above it.
+    /// Whether other places than those of the program and of the command line are searched (the default). Where
+    /// plugins are looked for, in this order:
     ///
-    /// A process with elevated rights, such as a set-user-ID program, never searches them.
+    /// 1. each [`plugin_file`](Self::plugin_file), each directory of
+    ///    [the command line](Self::plugin_dir_from_command_line);
+    /// 2. the list in `FSPLUG_PLUGIN_PATH`, separated by colons;
+    /// 3. each [`plugin_dir`](Self::plugin_dir);
+    /// 4. `FLINK_PLUGINS_DIR`, `$FSPLUG_HOME/plugins`, `plugins` beside the program and one directory above it, then
+    ///    what `ENABLE_BUILT_IN_PLUGINS` activates from `$FSPLUG_HOME/opt` and from `opt` one directory above the
+    ///    program;
+    /// 5. `$XDG_DATA_HOME/fsplug/plugins`, or else `~/.local/share/fsplug/plugins`;
+    /// 6. `/usr/local/lib/fsplug/plugins`, then `/usr/lib/fsplug/plugins`.
+    ///
+    /// Of plugins with one name the one in the first of these places is used. Different plugins for one scheme do not
+    /// depend on the order: the priority decides, unless `fs.<scheme>.plugin` names one of them. Variables have to
+    /// name absolute paths; others are not searched, with a warning.
+    ///
+    /// A process with elevated rights, such as a set-user-ID program, searches nothing that the environment names, and
+    /// nothing relative to the program.
     pub fn search_environment(mut self, search: bool) -> Self {
         self.search_environment = search;
         self
@@ -125,7 +147,8 @@ impl FileSystemsBuilder {
     /// [`PluginLoad`](plugin_api::ErrorKind::PluginLoad) for a [`plugin_file`](Self::plugin_file) that cannot be used, and for
     /// the manifest of a linked factory that does not fit this host.
     pub fn build(self) -> Result<FileSystems> {
-        let discovery = discovery::discover(&self.search_dirs()?);
+        let places = self.places()?;
+        let discovery = discovery::discover(&places);
         let mut plugins = Vec::new();
         for (manifest, factory) in self.factories {
             let name = manifest.name.clone();
@@ -135,15 +158,16 @@ impl FileSystemsBuilder {
         if !plugins.iter().any(|plugin| serves(plugin, "file")) {
             plugins.push(local());
         }
-        for file in &self.plugin_files {
-            let candidate = discovery::inspect(&absolute(file)?);
-            // Whoever names one file wants that plugin, or to hear why not.
-            if let Some(error) = candidate.error {
-                return Err(error);
+        for candidate in discovery.candidates {
+            let is_named = places[candidate.rank - 1].is_file();
+            match candidate.error {
+                // Whoever names one file wants that plugin, or to hear why not.
+                Some(error) if is_named => return Err(error),
+                _ if is_named => plugins.push(Plugin::found(candidate).named()),
+                _ => plugins.push(Plugin::found(candidate)),
             }
-            plugins.push(Plugin::found(candidate).named());
         }
-        plugins.extend(discovery.candidates.into_iter().map(Plugin::found));
+        routing::shadow(&mut plugins);
         let schemas: Vec<Schema> = plugins.iter().map(|plugin| plugin.schema()).collect();
         let configuration = self.sources.read(&schemas)?;
         let config = configuration.config();
@@ -158,23 +182,20 @@ impl FileSystemsBuilder {
             .transpose()?
             .flatten();
         let is_strict = config.bool(&STRICT_CONFIG)?.unwrap_or_default();
-        let mut routes: BTreeMap<String, Vec<Arc<Plugin>>> = BTreeMap::new();
         for plugin in &plugins {
             if let Some(error) = plugin.error() {
                 tracing::warn!("plugin '{}' cannot be used: {error}", plugin.name());
             }
-            for scheme in plugin.schemes() {
-                routes.entry(scheme.clone()).or_default().push(Arc::clone(plugin));
-            }
         }
         Ok(FileSystems(Arc::new(Registry {
-            configuration,
-            config,
             is_strict,
             host: self.host,
+            routes: Routes::new(&plugins, &config),
+            configuration,
+            config,
             plugins,
-            routes,
             searched: discovery.searched,
+            install_into: places.into_iter().find_map(Place::into_directory),
             default_root,
             instances: Instances::default(),
             trust,
@@ -182,16 +203,36 @@ impl FileSystemsBuilder {
         })))
     }
 
-    fn search_dirs(&self) -> Result<Vec<PathBuf>> {
-        let mut dirs = self.plugin_dirs.clone();
-        if self.search_environment && !loader::has_elevated_rights() {
-            let executable = std::env::current_exe().ok();
-            dirs.extend(environment_dirs(
-                &|name| std::env::var_os(name),
-                executable.as_deref(),
-            ));
+    /// Where plugins are looked for, in this order.
+    fn places(&self) -> Result<Vec<Place>> {
+        let directories = |dirs: &[PathBuf], named_by| -> Result<Vec<Place>> {
+            let place = |dir: &PathBuf| Ok(Place::directory(absolute(dir)?, named_by));
+            dirs.iter().map(place).collect()
+        };
+        let mut places = Vec::new();
+        for file in &self.plugin_files {
+            places.push(Place::file(absolute(file)?));
         }
-        dirs.iter().map(|dir| absolute(dir)).collect()
+        places.extend(directories(&self.command_line_dirs, "the command line")?);
+        let of_program = directories(&self.plugin_dirs, "the program")?;
+        if !self.search_environment {
+            places.extend(of_program);
+        } else if loader::has_elevated_rights() {
+            // Where the program is, its caller may have decided too: by a hard link.
+            places.extend(of_program);
+            places.extend(discovery::of_system());
+        } else {
+            let executable = std::env::current_exe().ok();
+            let surroundings = Surroundings {
+                variable: &|name| std::env::var_os(name),
+                executable: executable.as_deref(),
+            };
+            places.extend(surroundings.listed());
+            places.extend(of_program);
+            places.extend(surroundings.installed());
+            places.extend(discovery::of_system());
+        }
+        Ok(places)
     }
 }
 

@@ -39,6 +39,7 @@ impl FileSystems {
             &self.0.configuration,
             &parts,
             &self.schemas(),
+            &self.names(),
             authority,
         ))
     }
@@ -59,6 +60,7 @@ impl FileSystems {
         findings.extend(configuration::review_schemes(
             &self.0.configuration,
             &schemas,
+            &self.names(),
             &is_served,
         ));
         if self.0.is_strict
@@ -88,5 +90,10 @@ impl FileSystems {
     /// The schemas of all plugins, usable or not.
     fn schemas(&self) -> Vec<Schema> {
         self.0.plugins.iter().map(|plugin| plugin.schema()).collect()
+    }
+
+    /// The names of all plugins, usable or not.
+    fn names(&self) -> Vec<&str> {
+        self.0.plugins.iter().map(|plugin| plugin.name()).collect()
     }
 }

@@ -3,12 +3,14 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::sync::Arc;
 
 use futures_executor::block_on;
 use host_loader::FileSystems;
-use host_loader::plugin_api::ErrorKind;
+use host_loader::plugin_api::{Config, ErrorKind};
 use tempfile::TempDir;
 
+use crate::fake_plugin::FakeFactory;
 use crate::shared_object::{PluginDir, acceptable, compile, manifest};
 
 #[test]
@@ -131,7 +133,96 @@ fn two_plugins_for_one_scheme_are_an_error_that_names_both_when_it_is_used() {
     for path in [one, two] {
         assert!(text.contains(path.to_str().unwrap()), "{text}");
     }
-    assert!(!error.remedy().is_empty());
+    for remedy in ["'fs.good.plugin' to good or rival", "'fs.good.priority.good'"] {
+        assert!(error.remedy().contains(remedy), "{error}");
+    }
+}
+
+#[test]
+fn two_files_of_one_plugin_in_one_directory_are_an_error_whose_remedy_is_to_remove_one() {
+    let dir = PluginDir::new();
+    let one = dir.add("one", acceptable());
+    let two = dir.add("two", acceptable());
+    let registry = dir.registry();
+    let error = block_on(registry.open_path("good://a/b")).err().unwrap();
+    for path in [one, two] {
+        assert!(error.message().contains(path.to_str().unwrap()), "{error}");
+    }
+    assert_eq!(error.remedy(), "remove all but one of them");
+}
+
+#[test]
+fn a_named_file_takes_the_place_of_the_plugin_of_its_name_in_a_directory() {
+    let dir = PluginDir::new();
+    let elsewhere = PluginDir::new();
+    let installed = dir.add("good", acceptable());
+    let named = elsewhere.add("mine", acceptable());
+    let registry = FileSystems::builder()
+        .search_environment(false)
+        .plugin_dir(dir.path())
+        .plugin_file(&named)
+        .build()
+        .unwrap();
+    let reports = registry.plugins();
+    let paths: Vec<&Path> = reports.iter().map(|report| report.path.as_path()).collect();
+    assert_eq!(paths, [&named, &installed]);
+    assert_eq!(reports[0].shadowed_by, None);
+    assert_eq!(reports[1].shadowed_by.as_deref(), named.to_str());
+    let selection = registry.selection(&registry.resolve("good://a/b").unwrap());
+    assert_eq!(selection.chosen().unwrap().origin, named.to_str().unwrap());
+    assert_eq!(selection.searched[0].path, named);
+    assert!(
+        selection
+            .to_string()
+            .contains("has the same name and was found earlier"),
+        "{selection}"
+    );
+}
+
+#[test]
+fn a_plugin_that_cannot_be_used_takes_nobodys_place_and_no_fallback_takes_its_own() {
+    let dir = PluginDir::new();
+    // Of another ABI, and so refused; its manifest can be read all the same.
+    dir.add(
+        "good",
+        &compile(Some(&newer_than_the_host("good", "good")), "", &[]),
+    );
+    let later = PluginDir::new();
+    let builder = || {
+        FileSystems::builder()
+            .search_environment(false)
+            .plugin_dir(dir.path())
+            .plugin_dir(later.path())
+            .factory(
+                crate::fake_plugin::manifest("any", &["any"]),
+                Arc::<FakeFactory>::default(),
+            )
+            .config(Config::from_pairs([("fs.fallback-plugin", "any")]))
+    };
+    let registry = builder().build().unwrap();
+    let good = registry.resolve("good://a/b").unwrap();
+    let selection = registry.selection(&good);
+    let error = selection.error.as_ref().unwrap();
+    assert_eq!(error.kind(), ErrorKind::UnknownScheme);
+    assert!(error.message().contains("is broken"), "{error}");
+    assert!(
+        selection
+            .to_string()
+            .contains("it is broken: the plugin needs a host of"),
+        "{selection}"
+    );
+
+    let path = later.add("good", acceptable());
+    let selection = builder().build().unwrap().selection(&good);
+    assert_eq!(selection.chosen().unwrap().origin, path.to_str().unwrap());
+    let by_name = Config::from_pairs([("fs.good.plugin", "good")]);
+    let named = builder().config(by_name).build().unwrap().selection(&good);
+    assert_eq!(named.chosen().unwrap().origin, path.to_str().unwrap());
+}
+
+/// A manifest that only a later minor version of the host understands.
+fn newer_than_the_host(name: &str, scheme: &str) -> String {
+    manifest(1, name, scheme).replacen('{', r#"{"min_host_minor":99,"#, 1)
 }
 
 #[test]

@@ -147,6 +147,117 @@ fn two_factories_for_one_scheme_are_an_error_that_names_both() {
     get(&registry, "y://a/k");
 }
 
+/// A registry of linked factories that all serve `x`, and one that serves `y`.
+fn with_rivals(pairs: &[(&str, &str)]) -> FileSystems {
+    FileSystems::builder()
+        .search_environment(false)
+        .factory(manifest("one", &["x"]), Arc::<FakeFactory>::default())
+        .factory(manifest("two", &["x"]), Arc::<FakeFactory>::default())
+        .factory(manifest("s3-native", &["x"]), Arc::<FakeFactory>::default())
+        .factory(manifest("other", &["y"]), Arc::<FakeFactory>::default())
+        .config(Config::from_pairs(pairs.iter().copied()))
+        .build()
+        .unwrap()
+}
+
+/// Which plugin serves a path.
+fn chosen(registry: &FileSystems, path: &str) -> Option<String> {
+    let selection = registry.selection(&registry.resolve(path).unwrap());
+    Some(selection.chosen()?.name.clone())
+}
+
+#[test]
+fn priorities_are_those_of_plugins_or_of_the_factories_of_flink_whose_place_they_take() {
+    for (pairs, expected) in [
+        (&[("fs.x.priority.one", "1")][..], Some("one")),
+        (
+            &[("fs.x.priority.one", "1"), ("fs.x.priority.two", "2")],
+            Some("two"),
+        ),
+        (
+            &[(
+                "fs.x.priority.org.apache.flink.fs.s3native.NativeS3FileSystemFactory",
+                "1",
+            )],
+            Some("s3-native"),
+        ),
+        // Nothing takes the place of this one.
+        (
+            &[(
+                "fs.x.priority.org.apache.flink.fs.s3hadoop.S3FileSystemFactory",
+                "1",
+            )],
+            None,
+        ),
+        (&[("fs.y.priority.one", "1")], None),
+        (&[("fs.x.plugin", "two"), ("fs.x.priority.one", "9")], Some("two")),
+        (&[("fs.x.plugin", " ")], None),
+        // Of another scheme.
+        (&[("fs.x.plugin", "other")], None),
+    ] {
+        let registry = with_rivals(pairs);
+        assert_eq!(chosen(&registry, "x://a/k").as_deref(), expected, "{pairs:?}");
+        assert_eq!(chosen(&registry, "y://a/k").as_deref(), Some("other"));
+        assert_eq!(
+            block_on(registry.open_path("x://a/k")).is_ok(),
+            expected.is_some()
+        );
+    }
+}
+
+#[test]
+fn the_wrong_name_of_a_plugin_and_an_unreadable_priority_are_errors_of_the_configuration() {
+    for pair in [("fs.x.plugin", "three"), ("fs.x.priority.one", "high")] {
+        let registry = with_rivals(&[pair]);
+        let error = block_on(registry.open_path("x://a/k")).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::InvalidConfig);
+        assert!(
+            error.message().contains(&format!("'{}' is '{}'", pair.0, pair.1)),
+            "{error}"
+        );
+        assert_eq!(error.path(), "x://a/k");
+        get(&registry, "y://a/k");
+    }
+}
+
+#[test]
+fn the_fallback_plugin_serves_what_no_plugin_names_and_nobody_else_is_made_for() {
+    let registry = with_rivals(&[
+        ("fs.fallback-plugin", "other"),
+        ("fs.allowed-fallback-filesystems", "s3n;S3A"),
+    ]);
+    for path in [
+        "gopher://host/k",
+        "gs://bucket/k",
+        "s3a://bucket/k",
+        "s3p://bucket/k",
+    ] {
+        assert_eq!(chosen(&registry, path).as_deref(), Some("other"), "{path}");
+        get(&registry, path);
+    }
+    assert_eq!(registry.schemes(), ["file", "x", "y"]);
+    // There is a plugin that is made for it.
+    let error = block_on(registry.open_path("s3://bucket/k")).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::UnknownScheme);
+    for part in [
+        "the plugin s3-native serves it, and is not installed",
+        "let the plugin 'other' serve it: add 's3' to 'fs.allowed-fallback-filesystems'",
+    ] {
+        assert!(error.to_string().contains(part), "{error}");
+    }
+    // Nor does it help where nothing decides.
+    assert_eq!(chosen(&registry, "x://a/k"), None);
+
+    let wrong = with_rivals(&[("fs.fallback-plugin", "othr")]);
+    let error = block_on(wrong.open_path("gopher://host/k")).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::InvalidConfig);
+    assert!(
+        error.to_string().contains("one, two, s3-native, other, local"),
+        "{error}"
+    );
+    get(&wrong, "y://a/k");
+}
+
 #[test]
 fn a_linked_factory_may_take_the_place_of_the_local_file_system() {
     let factory = Arc::<FakeFactory>::default();

@@ -30,8 +30,9 @@ const GLOBAL: &str = "Global options";
 pub(crate) struct Cli {
     /// Search this directory for plugins, before the usual ones (may be repeated)
     ///
-    /// The usual ones: `FSPLUG_PLUGIN_PATH`, `FLINK_PLUGINS_DIR`, `FSPLUG_HOME`/plugins, and plugins
-    /// beside or above the directory of this program. Never the working directory.
+    /// The usual ones: `FSPLUG_PLUGIN_PATH`, `FLINK_PLUGINS_DIR`, `FSPLUG_HOME`/plugins, plugins beside or above the
+    /// directory of this program, those of the user and of the system. Never the working directory. `fsplug plugins
+    /// which` shows them all.
     #[arg(long, global = true, value_name = "DIR", help_heading = GLOBAL)]
     pub(crate) plugins: Vec<PathBuf>,
 
@@ -289,8 +290,20 @@ pub(crate) struct DoctorArguments {
 pub(crate) enum PluginsCommand {
     /// List every plugin found, and why one cannot be used
     List,
+    /// Show what is known about a plugin
+    Show {
+        /// The name of the plugin, or its file
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
     /// The same after all checks that come before loading, ending with code 8 if one cannot be used
     Check(CheckArguments),
+    /// Explain which plugin serves a path: what was searched, what there is, and what decides
+    Which {
+        /// The path, such as `s3://bucket/dir`; nothing has to be there
+        #[arg(value_name = "URI")]
+        uri: String,
+    },
     /// Write what a plugin directory holds into its plugins.lock: nothing else is loaded from there any more
     ///
     /// Prints what has changed since the last time. The lock has the SHA-256 of every library.

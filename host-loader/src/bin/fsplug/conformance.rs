@@ -116,7 +116,7 @@ impl Plugins {
             None => self
                 .directories
                 .iter()
-                .fold(builder, FileSystemsBuilder::plugin_dir),
+                .fold(builder, FileSystemsBuilder::plugin_dir_from_command_line),
         };
         builder.build()
     }

@@ -2,6 +2,8 @@
 
 mod lock;
 mod release;
+mod show;
+mod which;
 
 use host_loader::PluginReport;
 use host_loader::plugin_api::{Error, ErrorKind};
@@ -21,7 +23,12 @@ struct PluginRecord<'a> {
     schemes: &'a [String],
     abi: Option<String>,
     path: String,
+    /// Who or what names the place where it was found.
+    found_by: &'a str,
+    /// `broken`, `shadowed`, `loaded` or `ready`.
     state: &'static str,
+    /// The plugin of the same name that is used in its place.
+    shadowed_by: Option<&'a str>,
     error: Option<BrokenRecord<'a>>,
 }
 
@@ -33,16 +40,26 @@ struct BrokenRecord<'a> {
     remedy: Option<&'a str>,
 }
 
-/// Lists every file that was looked at.
+/// Looks at the plugins, or at one of them, or at which serves a path.
 pub(crate) fn run(session: &mut Session, command: &PluginsCommand) -> Result<(), Failure> {
-    let reports = match command {
-        PluginsCommand::List | PluginsCommand::TryLoad(_) => session.file_systems.plugins(),
-        PluginsCommand::Check(arguments) => session.file_systems.check_plugins(arguments.trial),
-        PluginsCommand::Lock(arguments) => return lock::run(session, arguments),
-        PluginsCommand::Release(arguments) => return release::run(session, arguments),
-    };
+    match command {
+        PluginsCommand::List | PluginsCommand::TryLoad(_) => list(session, &session.file_systems.plugins()),
+        PluginsCommand::Check(arguments) => {
+            let reports = session.file_systems.check_plugins(arguments.trial);
+            list(session, &reports)?;
+            check(&reports)
+        }
+        PluginsCommand::Show { name } => show::run(session, name),
+        PluginsCommand::Which { uri } => which::run(session, uri),
+        PluginsCommand::Lock(arguments) => lock::run(session, arguments),
+        PluginsCommand::Release(arguments) => release::run(session, arguments),
+    }
+}
+
+/// Lists every file that was looked at.
+fn list(session: &mut Session, reports: &[PluginReport]) -> Result<(), Failure> {
     if session.output.is_json() {
-        for report in &reports {
+        for report in reports {
             session.output.record(&record(report))?;
         }
     } else if reports.is_empty() {
@@ -50,13 +67,9 @@ pub(crate) fn run(session: &mut Session, command: &PluginsCommand) -> Result<(),
             .console
             .note("no plugin was found; name the directory that holds them with --plugins");
     } else {
-        print_table(&mut session.output, &reports)?;
+        print_table(&mut session.output, reports)?;
     }
-    session.output.flush()?;
-    match command {
-        PluginsCommand::Check(_) => check(&reports),
-        _ => Ok(()),
-    }
+    session.output.flush()
 }
 
 fn check(reports: &[PluginReport]) -> Result<(), Failure> {
@@ -79,7 +92,9 @@ fn record(report: &PluginReport) -> PluginRecord<'_> {
         schemes: manifest.map_or(&[], |manifest| &manifest.schemes),
         abi: manifest.map(|manifest| manifest.abi.to_string()),
         path: report.path.display().to_string(),
+        found_by: report.named_by,
         state: state(report),
+        shadowed_by: report.shadowed_by.as_deref(),
         error: report.error.as_ref().map(|error| BrokenRecord {
             kind: error.kind().as_str(),
             message: error.message(),
@@ -91,6 +106,7 @@ fn record(report: &PluginReport) -> PluginRecord<'_> {
 fn state(report: &PluginReport) -> &'static str {
     match (&report.error, report.loaded) {
         (Some(_), _) => "broken",
+        _ if report.shadowed_by.is_some() => "shadowed",
         (None, true) => "loaded",
         (None, false) => "ready",
     }
@@ -109,11 +125,12 @@ fn print_table(output: &mut Output, reports: &[PluginReport]) -> Result<(), Fail
             version,
             schemes,
             record.state.to_owned(),
+            record.found_by.to_owned(),
             record.path,
         ]
     };
-    let head = ["NAME", "VERSION", "SCHEMES", "STATE", "PATH"].map(str::to_owned);
-    let rows: Vec<[String; 5]> = std::iter::once(head).chain(reports.iter().map(row)).collect();
+    let head = ["NAME", "VERSION", "SCHEMES", "STATE", "FOUND BY", "PATH"].map(str::to_owned);
+    let rows: Vec<[String; 6]> = std::iter::once(head).chain(reports.iter().map(row)).collect();
     for (index, line) in table::aligned(&rows).iter().enumerate() {
         output.line(line)?;
         let error = index
@@ -121,6 +138,12 @@ fn print_table(output: &mut Output, reports: &[PluginReport]) -> Result<(), Fail
             .and_then(|index| reports[index].error.as_ref());
         if let Some(error) = error {
             output.line(&format!("  {error}"))?;
+        }
+        let report = index.checked_sub(1).map(|index| &reports[index]);
+        if let Some(by) = report.and_then(|report| report.shadowed_by.as_ref()) {
+            output.line(&format!(
+                "  not used: {by} has the same name and was found earlier"
+            ))?;
         }
     }
     Ok(())

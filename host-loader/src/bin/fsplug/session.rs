@@ -45,7 +45,7 @@ impl Session {
         };
         let mut builder = cli.configure(FileSystems::builder());
         for directory in &cli.plugins {
-            builder = builder.plugin_dir(directory);
+            builder = builder.plugin_dir_from_command_line(directory);
         }
         let content_on_stdout = match &cli.command {
             Command::Cat(_) => true,
@@ -92,13 +92,11 @@ impl Session {
     /// authority.
     pub(crate) fn are_in_one_store(&self, a: &Location, b: &Location) -> bool {
         let one_plugin = || {
-            self.file_systems.plugins().iter().any(|plugin| {
-                plugin.manifest.as_ref().is_some_and(|manifest| {
-                    let serves =
-                        |location: &Location| manifest.schemes.iter().any(|s| s == location.scheme());
-                    serves(a) && serves(b)
-                })
-            })
+            let plugin = |location: &Location| {
+                let selection = self.file_systems.selection(location);
+                selection.chosen().map(|chosen| chosen.origin.clone())
+            };
+            plugin(a).is_some_and(|origin| Some(origin) == plugin(b))
         };
         a.authority() == b.authority() && (a.scheme() == b.scheme() || one_plugin())
     }

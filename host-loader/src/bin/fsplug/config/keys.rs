@@ -56,6 +56,7 @@ fn schemas(file_systems: &FileSystems, plugin: Option<&str>) -> Result<Vec<(Stri
     let of_plugins = |file_systems: &FileSystems| -> Vec<(String, Schema)> {
         let reports = file_systems.plugins().into_iter();
         reports
+            .filter(|report| report.shadowed_by.is_none())
             .filter_map(|report| Some((report.name, report.manifest?.schema())))
             .collect()
     };

@@ -1,0 +1,131 @@
+//! What is put by in an `opt` directory, and activated by name.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::places::BUILT_IN;
+use super::{Candidate, Discovery, file_name, identity, inspect, inspect_in, is_library, sorted_entries};
+use crate::configuration::nearest;
+use crate::elf_image::refuse;
+
+/// A library that could be activated.
+struct PutBy {
+    candidate: Candidate,
+    /// The names by which it can be asked for: those of the plugin, of its file, and of its own directory.
+    names: Vec<String>,
+}
+
+/// Adds the plugins with these names, and says in a few words what was there. A name that none has is a candidate
+/// that cannot be used, so that it is reported like one.
+pub(super) fn activate(names: &[String], directories: &[PathBuf], discovery: &mut Discovery) -> String {
+    let put_by: Vec<Vec<PutBy>> = directories.iter().map(|directory| look_into(directory)).collect();
+    let mut missing = 0;
+    let mut chosen: Vec<&Path> = Vec::new();
+    for name in names {
+        let is_asked = |plugin: &&PutBy| plugin.names.iter().any(|other| other == name);
+        let first = put_by
+            .iter()
+            .find(|plugins| plugins.iter().any(|plugin| is_asked(&plugin)));
+        match first {
+            Some(plugins) => chosen.extend(
+                plugins
+                    .iter()
+                    .filter(is_asked)
+                    .map(|plugin| plugin.candidate.path.as_path()),
+            ),
+            None => {
+                missing += 1;
+                discovery.candidates.push(unknown(name, directories, &put_by));
+            }
+        }
+    }
+    chosen.sort_unstable();
+    chosen.dedup();
+    let chosen: Vec<PathBuf> = chosen.into_iter().map(Path::to_owned).collect();
+    let activated = put_by.into_iter().flatten().map(|plugin| plugin.candidate);
+    for candidate in activated.filter(|candidate| chosen.contains(&candidate.path)) {
+        let is_new =
+            fs::metadata(&candidate.path).map_or(true, |metadata| discovery.seen.insert(identity(&metadata)));
+        if is_new {
+            discovery.candidates.push(candidate);
+        }
+    }
+    match missing {
+        0 => format!("{} activated", chosen.len()),
+        missing => format!("{} activated, {missing} not there", chosen.len()),
+    }
+}
+
+/// Everything in a directory: libraries, and directories with one each. A missing one holds nothing.
+fn look_into(directory: &Path) -> Vec<PutBy> {
+    let mut plugins = Vec::new();
+    for entry in sorted_entries(directory).unwrap_or_default() {
+        if entry.is_dir() {
+            let candidates = inspect_in(&entry);
+            plugins.extend(
+                candidates
+                    .into_iter()
+                    .map(|candidate| put_by(candidate, Some(&entry))),
+            );
+        } else if is_library(&entry) {
+            plugins.push(put_by(inspect(&entry), None));
+        }
+    }
+    plugins
+}
+
+fn put_by(candidate: Candidate, directory: Option<&Path>) -> PutBy {
+    let manifest = candidate.manifest.as_ref().map(|manifest| manifest.name.clone());
+    let names = [
+        Some(file_name(&candidate.path)),
+        manifest,
+        directory.map(file_name),
+    ];
+    PutBy {
+        names: names.into_iter().flatten().collect(),
+        candidate,
+    }
+}
+
+/// The report of a name that no plugin has.
+fn unknown(name: &str, directories: &[PathBuf], put_by: &[Vec<PutBy>]) -> Candidate {
+    let searched: Vec<String> = directories
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    let all = || put_by.iter().flatten();
+    let held: Vec<String> = all()
+        .map(|plugin| {
+            format!(
+                "{} ({})",
+                plugin.candidate.name,
+                file_name(&plugin.candidate.path)
+            )
+        })
+        .collect();
+    let held = if held.is_empty() {
+        "which holds no plugin".to_owned()
+    } else {
+        format!("which holds {}", held.join(", "))
+    };
+    let meant = nearest(
+        name,
+        all().flat_map(|plugin| plugin.names.iter().map(String::as_str)),
+    );
+    let remedy = match meant {
+        Some(meant) => format!("write '{meant}' in {BUILT_IN}"),
+        None => format!("put the plugin there, or remove the name from {BUILT_IN}"),
+    };
+    let message = format!(
+        "{BUILT_IN} names '{name}', and that is not in {}, {held}",
+        searched.join(" or ")
+    );
+    let path = directories
+        .first()
+        .cloned()
+        .unwrap_or_else(|| PathBuf::from("opt"));
+    Candidate {
+        name: name.to_owned(),
+        ..Candidate::broken(&path, refuse(message, remedy))
+    }
+}
