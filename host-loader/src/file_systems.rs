@@ -5,6 +5,7 @@ mod choice;
 mod configured;
 mod delegation_tokens;
 mod instances;
+mod metrics;
 mod resolve;
 mod routing;
 mod selection;
@@ -23,6 +24,7 @@ use crate::configuration::Configuration;
 use crate::diagnosis;
 use crate::discovery::SearchedPlace;
 use crate::plugin::{Plugin, PluginReport};
+use crate::telemetry::FilterListener;
 use crate::trust::Trust;
 use instances::Instances;
 use routing::Routes;
@@ -73,6 +75,22 @@ struct Registry {
     instances: Instances,
     trust: Arc<Trust>,
     closed: Arc<AtomicBool>,
+}
+
+impl Registry {
+    async fn telemetry_changed(&self) {
+        for plugin in &self.plugins {
+            if let Some(factory) = plugin.loaded_factory().await {
+                factory.telemetry_changed();
+            }
+        }
+    }
+}
+
+impl FilterListener for Registry {
+    fn filters_changed(&self) {
+        futures_executor::block_on(self.telemetry_changed());
+    }
 }
 
 impl FileSystems {
@@ -186,12 +204,11 @@ impl FileSystems {
 
     /// Tells every loaded plugin that the host's log filters have changed, or that its subscriber
     /// was set up after the plugin was loaded. Until then a plugin keeps to what was wanted before.
+    ///
+    /// That happens by itself soon after each change that `tracing` is told of, as by the handle of a reloadable
+    /// filter; this is for whoever has to know that it has happened.
     pub async fn telemetry_changed(&self) {
-        for plugin in &self.0.plugins {
-            if let Some(factory) = plugin.loaded_factory().await {
-                factory.telemetry_changed();
-            }
-        }
+        self.0.telemetry_changed().await;
     }
 
     /// Ends the background work of every loaded plugin. Running operations may finish within

@@ -7,8 +7,8 @@
 //! [`blocking`] has the same for callers without a runtime.
 //!
 //! - The host's own file system is [`local`], scheme `file`.
-//! - Log events, spans and metrics of plugins arrive in the host's `tracing` subscriber:
-//!   [`telemetry`].
+//! - Log events and spans of plugins arrive in the host's `tracing` subscriber: [`telemetry`]; what they
+//!   measure is in [`FileSystems::metrics`]: [`metrics`].
 //! - One process can obtain short-lived credentials for others: [`DelegationTokenManager`].
 //! - A broken plugin is reported ([`FileSystems::plugins`]) and does not keep the others from
 //!   loading.
@@ -48,6 +48,7 @@ mod file_systems;
 mod loader;
 pub mod local;
 mod manifest_note;
+pub mod metrics;
 mod plugin;
 pub mod telemetry;
 mod trust;

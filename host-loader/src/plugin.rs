@@ -9,7 +9,8 @@ use plugin_api::{Error, ErrorKind, FileSystemFactory, HostRef, Manifest, Result,
 
 use crate::audit::BundledLibrary;
 use crate::discovery::{Candidate, PluginToml};
-use crate::telemetry::HostTelemetry;
+use crate::metrics::Series;
+use crate::telemetry::{HostTelemetry, Measurements, Measuring};
 use crate::trust::{Admission, SealedImage, Trust};
 use crate::{discovery, loader};
 
@@ -61,6 +62,7 @@ pub(crate) struct Plugin {
     loading: Arc<Mutex<()>>,
     /// Whether the configuration has been reviewed for it.
     reviewed: AtomicBool,
+    measurements: Arc<Measurements>,
 }
 
 impl Plugin {
@@ -68,6 +70,7 @@ impl Plugin {
     pub(crate) fn linked(manifest: Manifest, factory: Factory) -> Self {
         Self {
             path: None,
+            measurements: Arc::new(Measurements::of_plugin(&manifest.name)),
             name: manifest.name.clone(),
             manifest: Some(manifest),
             refused: None,
@@ -87,6 +90,7 @@ impl Plugin {
     pub(crate) fn found(candidate: Candidate) -> Self {
         Self {
             path: Some(candidate.path),
+            measurements: Arc::new(Measurements::of_plugin(&candidate.name)),
             name: candidate.name,
             manifest: candidate.manifest,
             refused: candidate.error,
@@ -249,8 +253,13 @@ impl Plugin {
         }
         let turn = Arc::clone(&self.loading).lock_owned().await;
         let host = match host {
-            Some(host) => Arc::clone(host),
-            None => Arc::new(HostTelemetry::for_plugin(&self.name)),
+            Some(host) => {
+                Arc::new(Measuring::new(Arc::clone(host), Arc::clone(&self.measurements))) as HostRef
+            }
+            None => Arc::new(HostTelemetry::keeping(
+                self.name.clone(),
+                Arc::clone(&self.measurements),
+            )),
         };
         let (plugin, closed) = (Arc::clone(self), Arc::clone(closed));
         // A subscriber that was set for the caller's thread only hears the plugin's first words too.
@@ -315,6 +324,15 @@ impl Plugin {
             .try_load(&image, trial)
             .map_err(|error| error.with_path(path.display()))?;
         Ok((image, present.bundle))
+    }
+
+    /// What it has measured.
+    pub(crate) fn series(&self) -> Vec<Series> {
+        let mut all = self.measurements.snapshot();
+        for series in &mut all {
+            series.add_label("plugin", &self.name);
+        }
+        all
     }
 
     /// The factory if it has been loaded; waits for a load that is under way.

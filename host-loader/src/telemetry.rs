@@ -6,11 +6,14 @@
 //! ([`HostTelemetry::for_plugin`]) also carry its name.
 
 mod callsites;
+mod facade;
+mod filter_changes;
 mod measurements;
 mod spans;
 
 use std::cell::Cell;
 use std::fmt;
+use std::sync::Arc;
 
 use plugin_api::{Callsite, CallsiteKind, Fields, Host, Level, Measurement, MemoryPressure};
 use tracing_core::metadata::LevelFilter;
@@ -18,18 +21,21 @@ use tracing_core::span::{Attributes, Record};
 use tracing_core::{Dispatch, Event, dispatcher};
 
 use callsites::HostCallsite;
-pub use measurements::MeasuredSeries;
-use measurements::Measurements;
+pub(crate) use filter_changes::{FilterListener, tell_of_filter_changes};
+pub(crate) use measurements::{Measurements, Measuring};
 use spans::{OpenSpan, Parent, Spans};
 
-/// The host that plugins see. It forwards to the default `tracing` subscriber of the calling thread.
+use crate::metrics::Series;
+
+/// The host that plugins see. It forwards to the default `tracing` subscriber of the calling thread, and what is
+/// measured to the recorder of the `metrics` crate, if there is one.
 #[derive(Default)]
 pub struct HostTelemetry {
     plugin_name: String,
     /// The subscriber to use instead of the default one.
     fixed: Option<Dispatch>,
     spans: Spans,
-    measurements: Measurements,
+    measurements: Arc<Measurements>,
 }
 
 impl HostTelemetry {
@@ -40,8 +46,16 @@ impl HostTelemetry {
 
     /// The host of the plugin with this name, which its events carry as the field `plugin`.
     pub fn for_plugin(name: impl Into<String>) -> Self {
+        let name = name.into();
+        let measurements = Arc::new(Measurements::of_plugin(&name));
+        Self::keeping(name, measurements)
+    }
+
+    /// The same, with its measurements in this place.
+    pub(crate) fn keeping(plugin_name: String, measurements: Arc<Measurements>) -> Self {
         Self {
-            plugin_name: name.into(),
+            plugin_name,
+            measurements,
             ..Self::default()
         }
     }
@@ -54,7 +68,7 @@ impl HostTelemetry {
     }
 
     /// What the plugin has measured so far, in no particular order.
-    pub fn measurements(&self) -> Vec<MeasuredSeries> {
+    pub fn measurements(&self) -> Vec<Series> {
         self.measurements.snapshot()
     }
 

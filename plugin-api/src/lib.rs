@@ -23,6 +23,7 @@ mod file_system;
 mod host;
 mod location;
 mod manifest;
+pub mod metrics;
 mod options;
 mod recoverable;
 mod status;

@@ -6,6 +6,7 @@ use plugin_api::{Error, ErrorKind, Location, Result};
 
 use crate::dialect::Dialect;
 use crate::gate::Gate;
+use crate::metrics::Metrics;
 use crate::settings::{MAX_EQUAL_PART_SIZE, Settings};
 
 /// One bucket as the file system sees it; what all verbs share.
@@ -18,6 +19,7 @@ pub(crate) struct Bucket {
     pub(crate) settings: Arc<Settings>,
     pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) memory: Arc<crate::memory::MemoryBudget>,
+    pub(crate) metrics: Arc<Metrics>,
     /// What the endpoint can do, as all buckets of it have learnt.
     pub(crate) dialect: Arc<Dialect>,
     /// Closed together with the file system or its factory.

@@ -12,6 +12,7 @@ use plugin_api::Result;
 
 use crate::connector;
 use crate::credentials::{DelegatedCredentials, Sources};
+use crate::metrics::Metrics;
 use crate::plaintext;
 use crate::retry::backoff::Backoff;
 use crate::retry::policy::RetryPolicy;
@@ -23,8 +24,9 @@ use crate::write_headers::WriteHeaders;
 pub(crate) async fn connect(
     settings: &Settings,
     delegated: &Arc<DelegatedCredentials>,
+    metrics: &Arc<Metrics>,
 ) -> Result<aws_sdk_s3::Client> {
-    let sources = Sources::new(settings, delegated.clone())?;
+    let sources = Sources::new(settings, delegated.clone(), metrics.clone())?;
     let region = sources.region().await;
     let provider = sources.provider(&region).await;
     if provider.is_some() {
@@ -35,7 +37,7 @@ pub(crate) async fn connect(
     let mut config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(region)
-        .http_client(connector::http_client(settings)?)
+        .http_client(connector::http_client(settings, metrics)?)
         // Our provider keeps the credentials itself, and knows better when to renew them.
         .identity_cache(IdentityCache::no_cache())
         // The SDK's loop does the repetitions, and our policy decides about them, with limits of its
@@ -73,6 +75,7 @@ pub(crate) async fn connect(
             refreshable,
             settings.operation_timeout,
             endpoint.access_point.clone(),
+            metrics.clone(),
         ));
     config = match provider {
         Some(provider) => config.credentials_provider(provider),

@@ -15,10 +15,12 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use plugin_api::Result;
+use plugin_api::metrics::{BYTES_SENT, CONNECTION_WAIT};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::error::{PoolExhausted, RequestFailed};
+use crate::metrics::{Metrics, Traffic};
 use crate::retry::{Paced, SLOWEST};
 use crate::settings::Settings;
 
@@ -35,7 +37,7 @@ pub(crate) use trust::roots;
 ///
 /// # Errors
 /// [`InvalidConfig`](plugin_api::ErrorKind::InvalidConfig) if the certificates to trust cannot be read.
-pub(crate) fn http_client(settings: &Settings) -> Result<SharedHttpClient> {
+pub(crate) fn http_client(settings: &Settings, metrics: &Arc<Metrics>) -> Result<SharedHttpClient> {
     let endpoint = &settings.endpoint;
     let builder = Connector::builder()
         .connector_settings(
@@ -65,6 +67,7 @@ pub(crate) fn http_client(settings: &Settings) -> Result<SharedHttpClient> {
         limit: settings.connection_max,
         connection_timeout: settings.connection_timeout,
         socket_timeout: settings.socket_timeout,
+        metrics: metrics.clone(),
     });
     // The SDK asks once per set of timeouts of an operation; ours are the same for all.
     Ok(http_client_fn(move |_, _| connector.clone()))
@@ -123,6 +126,7 @@ struct LimitedConnector {
     limit: usize,
     connection_timeout: Duration,
     socket_timeout: Duration,
+    metrics: Arc<Metrics>,
 }
 
 /// Neither was more of the request taken nor did more of the reply come, or next to nothing.
@@ -150,32 +154,67 @@ impl HttpConnector for LimitedConnector {
         let (limit, connection_timeout, socket_timeout) =
             (self.limit, self.connection_timeout, self.socket_timeout);
         let paced = request.extension::<Paced>().cloned();
+        let operation = paced.as_ref().map_or("Unknown", |paced| paced.operation);
+        let metrics = self.metrics.clone();
         HttpConnectorFuture::new(async move {
             if let Some(delay) = paced.map(|paced| paced.delay())
                 && !delay.is_zero()
             {
                 tokio::time::sleep(delay).await;
             }
-            let waiting = tokio::time::timeout(connection_timeout, permits.acquire_owned());
-            let Ok(Ok(permit)) = waiting.await else {
-                let exhausted = PoolExhausted {
-                    limit,
-                    waited: connection_timeout,
+            let permit = if let Ok(permit) = permits.clone().try_acquire_owned() {
+                permit
+            } else {
+                let since = std::time::Instant::now();
+                let waiting = tokio::time::timeout(connection_timeout, permits.acquire_owned());
+                let waited = waiting.await;
+                metrics.took(&CONNECTION_WAIT, since, &[]);
+                let Ok(Ok(permit)) = waited else {
+                    let exhausted = PoolExhausted {
+                        limit,
+                        waited: connection_timeout,
+                    };
+                    return Err(ConnectorError::other(exhausted.into(), None));
                 };
-                return Err(ConnectorError::other(exhausted.into(), None));
+                permit
             };
             let progress = Progress::default();
+            let mut sent = Sent {
+                traffic: Traffic::new(&metrics, operation, &BYTES_SENT),
+                len: request.body().content_length().unwrap_or(0),
+                progress: progress.clone(),
+                answered: false,
+            };
             let request = watch_progress(request, &progress);
             match with_progress(hyper.call(request), &progress, socket_timeout).await {
                 Ok(mut response) => {
+                    sent.answered = true;
+                    let traffic = Traffic::received(&metrics, operation);
                     let body = std::mem::replace(response.body_mut(), SdkBody::taken());
                     *response.body_mut() =
-                        SdkBody::from_body_1_x(ReplyBody::new(body, permit, socket_timeout));
+                        SdkBody::from_body_1_x(ReplyBody::new(body, permit, socket_timeout, traffic));
                     Ok(response)
                 }
                 Err(error) => Err(with_authority(error, authority)),
             }
         })
+    }
+}
+
+/// Tells how much of a request's body was sent, when there is a reply or never will be.
+struct Sent {
+    traffic: Traffic,
+    len: u64,
+    progress: Progress,
+    answered: bool,
+}
+
+impl Drop for Sent {
+    fn drop(&mut self) {
+        // A small body is taken in one go, and nobody watches.
+        let small = if self.answered { self.len } else { 0 };
+        self.traffic
+            .add(self.progress.seen().map_or(small, |seen| seen.taken));
     }
 }
 

@@ -13,6 +13,7 @@ use plugin_api::{Error, ErrorKind, FileStatus, Location, Result, WriteMode};
 use crate::bucket::Bucket;
 use crate::dialect::{Condition, NO_TAG, Obedience, refuses_header};
 use crate::error::s3_error;
+use crate::metrics::Gauge;
 use crate::multipart_upload::{self as multipart, Found, Nonce, Target, Upload};
 
 /// Large enough to be few, small enough to run at the same time.
@@ -173,6 +174,7 @@ async fn fill(operation: &'static str, source: &FileStatus, upload: &Upload) -> 
             )
             .copy_source_range(format!("bytes={start}-{}", end - 1));
         async move {
+            let _counted = bucket.metrics.one_more(Gauge::InFlightParts);
             let reply = copy.send().await.map_err(|error| {
                 changed_or(operation, source, s3_error(operation, &target.location, error))
             })?;

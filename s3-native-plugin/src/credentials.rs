@@ -30,6 +30,7 @@ use aws_smithy_types::retry::RetryConfig;
 use plugin_api::Result;
 
 use crate::connector;
+use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::settings::identity::{Role, StaticKeys};
 use delegated::DelegatedProvider;
@@ -47,17 +48,23 @@ pub(crate) struct Sources<'a> {
     settings: &'a Settings,
     client: SharedHttpClient,
     delegated: Arc<DelegatedCredentials>,
+    metrics: Arc<Metrics>,
 }
 
 impl<'a> Sources<'a> {
     /// # Errors
     /// As [`connector::credentials_client`].
-    pub(crate) fn new(settings: &'a Settings, delegated: Arc<DelegatedCredentials>) -> Result<Self> {
+    pub(crate) fn new(
+        settings: &'a Settings,
+        delegated: Arc<DelegatedCredentials>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self> {
         let client = connector::credentials_client(settings, needs_tls(settings))?;
         Ok(Self {
             settings,
             client,
             delegated,
+            metrics,
         })
     }
 
@@ -96,7 +103,11 @@ impl<'a> Sources<'a> {
             None => base,
             Some(role) => SharedCredentialsProvider::new(self.assume(role, base, region).await),
         };
-        Some(RefreshingProvider::new(provider, self.delegated.clone()))
+        Some(RefreshingProvider::new(
+            provider,
+            self.delegated.clone(),
+            self.metrics.clone(),
+        ))
     }
 
     /// Who we are before any role is assumed.

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use plugin_api::{Config, DiagnosisOptions, Location, Probe, Result};
 
 use crate::credentials::DelegatedCredentials;
+use crate::metrics::Metrics;
 pub use report::Limits;
 use report::{Given, Missing, Report};
 use target::Target;
@@ -31,12 +32,13 @@ pub(crate) async fn diagnose(
     config: Config,
     options: DiagnosisOptions,
     delegated: Arc<DelegatedCredentials>,
+    metrics: Arc<Metrics>,
     limits: Limits,
 ) -> Vec<Probe> {
     let mut report = Report::new(limits);
     let target = report
         .stage("config", Ok(()), |()| {
-            Target::of(&root, bucket, &config, &delegated, limits)
+            Target::of(&root, bucket, &config, &delegated, &metrics, limits)
         })
         .await;
     let target = borrowed(&target);

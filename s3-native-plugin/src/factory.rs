@@ -21,6 +21,7 @@ use crate::dialect::Dialects;
 use crate::file_system::S3FileSystem;
 use crate::gate::Gate;
 use crate::memory::MemoryBudget;
+use crate::metrics::Metrics;
 use crate::settings::{self, Settings};
 use crate::withheld;
 
@@ -34,6 +35,7 @@ pub struct S3FileSystemFactory {
     clients: Mutex<Vec<(Arc<Settings>, aws_sdk_s3::Client)>>,
     dialects: Dialects,
     delegated: Arc<DelegatedCredentials>,
+    metrics: Arc<Metrics>,
 }
 
 impl fmt::Debug for S3FileSystemFactory {
@@ -63,6 +65,7 @@ impl S3FileSystemFactory {
 
     fn with(handle: OnceLock<Handle>, host: HostRef) -> Self {
         Self {
+            metrics: Metrics::new(host.clone()),
             host,
             gate: Gate::new(None),
             handle,
@@ -107,9 +110,9 @@ impl S3FileSystemFactory {
             return Ok(client);
         }
         // The runtime may have been started by this very call, which is then polled outside of it.
-        let (wanted, delegated) = (settings.clone(), self.delegated.clone());
+        let (wanted, delegated, metrics) = (settings.clone(), self.delegated.clone(), self.metrics.clone());
         let client = runtime
-            .spawn(async move { client::connect(&wanted, &delegated).await })
+            .spawn(async move { client::connect(&wanted, &delegated, &metrics).await })
             .await
             .map_err(|error| {
                 Error::new(
@@ -146,6 +149,7 @@ impl S3FileSystemFactory {
             config.clone(),
             options.clone(),
             self.delegated.clone(),
+            self.metrics.clone(),
             limits,
         ));
         let mut task = AbortOnDrop(task);
@@ -170,11 +174,12 @@ impl S3FileSystemFactory {
         self.memory
             .get_or_init(|| {
                 let granted = self.host.memory_budget();
-                MemoryBudget::new(if granted > 0 && !settings.memory_budget_explicit {
+                let bytes = if granted > 0 && !settings.memory_budget_explicit {
                     granted
                 } else {
                     settings.memory_budget
-                })
+                };
+                MemoryBudget::new(bytes, self.metrics.clone())
             })
             .clone()
     }
@@ -199,6 +204,7 @@ impl FileSystemFactory for S3FileSystemFactory {
             settings,
             runtime,
             memory,
+            metrics: self.metrics.clone(),
             dialect,
             gate: Gate::new(Some(self.gate.clone())),
         }))))

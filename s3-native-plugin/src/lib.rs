@@ -22,6 +22,7 @@ mod gate;
 mod input_stream;
 mod listing;
 mod memory;
+mod metrics;
 mod mkdirs;
 mod multipart_upload;
 pub mod options;
@@ -87,7 +88,13 @@ pub mod internals {
 
     /// The SDK's client as the file systems of this configuration have it.
     pub async fn client(config: &Config) -> Result<aws_sdk_s3::Client> {
-        crate::client::connect(&crate::settings::Settings::read(config)?, &Arc::default()).await
+        client_for(config, Arc::new(plugin_api::SilentHost)).await
+    }
+
+    /// The same, whose measurements this host is told.
+    pub async fn client_for(config: &Config, host: HostRef) -> Result<aws_sdk_s3::Client> {
+        let settings = crate::settings::Settings::read(config)?;
+        crate::client::connect(&settings, &Arc::default(), &crate::metrics::Metrics::new(host)).await
     }
 
     /// What the file systems make of an error of that client.

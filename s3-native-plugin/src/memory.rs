@@ -3,8 +3,12 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
+use plugin_api::metrics::MEMORY_WAIT;
 use tokio::sync::oneshot;
+
+use crate::metrics::Metrics;
 
 /// The bytes that all streams of the plugin may buffer together.
 ///
@@ -23,6 +27,7 @@ use tokio::sync::oneshot;
 /// than the whole budget is granted once nothing else is in flight.
 pub(crate) struct MemoryBudget {
     total: u64,
+    metrics: Arc<Metrics>,
     state: Mutex<State>,
 }
 
@@ -43,9 +48,10 @@ struct Waiter {
 
 impl MemoryBudget {
     /// A budget of this many bytes.
-    pub(crate) fn new(bytes: u64) -> Arc<Self> {
+    pub(crate) fn new(bytes: u64, metrics: Arc<Metrics>) -> Arc<Self> {
         Arc::new(Self {
             total: bytes,
+            metrics,
             state: Mutex::new(State::default()),
         })
     }
@@ -62,9 +68,12 @@ impl MemoryBudget {
             state.waiters.push_back(Waiter { bytes, grant });
             granted
         };
-        granted
+        let since = Instant::now();
+        let reservation = granted
             .await
-            .expect("a waiter leaves the queue only with its grant")
+            .expect("a waiter leaves the queue only with its grant");
+        self.metrics.took(&MEMORY_WAIT, since, &[]);
+        reservation
     }
 
     /// Reserves `bytes` for what can be done without: at once or not at all, and only as long as half

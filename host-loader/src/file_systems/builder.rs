@@ -1,7 +1,7 @@
 //! [`FileSystemsBuilder`].
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use plugin_api::{Config, Error, FileSystemFactory, HostRef, Manifest, Result, Schema};
 
@@ -12,6 +12,7 @@ use crate::configuration::{DEFAULT_SCHEME, STRICT_CONFIG, Sources};
 use crate::discovery::{self, Place, Surroundings};
 use crate::local::LocalFileSystemFactory;
 use crate::plugin::Plugin;
+use crate::telemetry::tell_of_filter_changes;
 use crate::trust::TrustOptions;
 use crate::{loader, manifest_note};
 
@@ -187,7 +188,7 @@ impl FileSystemsBuilder {
                 tracing::warn!("plugin '{}' cannot be used: {error}", plugin.name());
             }
         }
-        Ok(FileSystems(Arc::new(Registry {
+        let registry = Arc::new(Registry {
             is_strict,
             host: self.host,
             routes: Routes::new(&plugins, &config),
@@ -200,7 +201,10 @@ impl FileSystemsBuilder {
             instances: Instances::default(),
             trust,
             closed: Arc::default(),
-        })))
+        });
+        let listener: Weak<Registry> = Arc::downgrade(&registry);
+        tell_of_filter_changes(listener);
+        Ok(FileSystems(registry))
     }
 
     /// Where plugins are looked for, in this order.

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures::lock::Mutex as AsyncMutex;
 use plugin_api::{FileSystem, Location, Result};
 
+use crate::metrics::{OPEN_FILE_SYSTEMS, Series, Source};
+
 /// Where one file system is, or is being made. Who makes it holds the lock, so that the others wait.
 type Slot = Arc<AsyncMutex<Option<Arc<dyn FileSystem>>>>;
 
@@ -44,6 +46,20 @@ impl Instances {
     fn slots(&self) -> MutexGuard<'_, HashMap<String, Slot>> {
         // Nothing that can panic happens under the lock.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Source for Instances {
+    fn series(&self) -> Vec<Series> {
+        let made = self
+            .slots()
+            .values()
+            // Who holds the lock is making it.
+            .filter(|slot| slot.try_lock().is_some_and(|instance| instance.is_some()))
+            .count();
+        let mut series = Series::new(OPEN_FILE_SYSTEMS.name, OPEN_FILE_SYSTEMS.kind, &[]);
+        series.measure(made as f64);
+        vec![series]
     }
 }
 

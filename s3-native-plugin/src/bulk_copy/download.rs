@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt};
+use plugin_api::metrics::STREAM_REOPEN_COUNT;
 use plugin_api::{CopyRequest, Error, Location, Result, Retry};
 use tokio::task::JoinHandle;
 
@@ -146,6 +147,7 @@ impl Download<'_> {
                         return Err(error);
                     }
                     resumption.after(error).await?;
+                    self.shared.bucket.metrics.count(&STREAM_REOPEN_COUNT, &[]);
                 }
             }
         }

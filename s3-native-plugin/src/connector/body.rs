@@ -13,6 +13,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::NoProgress;
 use super::speed::{Alarm, Speed};
+use crate::metrics::Traffic;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -115,6 +116,7 @@ pub(super) struct ReplyBody {
     /// Of a reply whose length was announced. The others may be those of a copy or a completion, which
     /// drip to keep the connection alive until the service is done.
     speed: Option<Speed>,
+    traffic: Traffic,
 }
 
 /// Somebody waits for more of the body.
@@ -124,7 +126,12 @@ struct Wait {
 }
 
 impl ReplyBody {
-    pub(super) fn new(body: SdkBody, permit: OwnedSemaphorePermit, socket_timeout: Duration) -> Self {
+    pub(super) fn new(
+        body: SdkBody,
+        permit: OwnedSemaphorePermit,
+        socket_timeout: Duration,
+        traffic: Traffic,
+    ) -> Self {
         let permit = (!Body::is_end_stream(&body)).then_some(permit);
         let speed = Body::size_hint(&body).exact().map(|_| Speed::new(socket_timeout));
         Self {
@@ -134,6 +141,7 @@ impl ReplyBody {
             timer: None,
             wait: None,
             speed,
+            traffic,
         }
     }
 
@@ -180,13 +188,14 @@ impl Body for ReplyBody {
             }
         };
         this.wait = None;
-        if let Some(Ok(data)) = &frame
-            && let Some(speed) = &mut this.speed
-        {
-            let waited = earlier.map_or(Duration::ZERO, |(since, alarm)| alarm.rang_after(since));
+        if let Some(Ok(data)) = &frame {
             let len = data.data_ref().map_or(0, Bytes::len);
-            if speed.is_stalled(waited, len) {
-                frame = Some(Err(NoProgress(this.socket_timeout).into()));
+            this.traffic.add(len as u64);
+            if let Some(speed) = &mut this.speed {
+                let waited = earlier.map_or(Duration::ZERO, |(since, alarm)| alarm.rang_after(since));
+                if speed.is_stalled(waited, len) {
+                    frame = Some(Err(NoProgress(this.socket_timeout).into()));
+                }
             }
         }
         if !matches!(frame, Some(Ok(_))) {
@@ -212,6 +221,11 @@ mod tests {
     use tokio::sync::Semaphore;
 
     use super::*;
+    use crate::metrics::Metrics;
+
+    fn unheard() -> Traffic {
+        Traffic::received(&Metrics::unheard(), "GetObject")
+    }
 
     /// Yields the frames and then nothing at all, not even an end.
     struct Stalling(Vec<Bytes>);
@@ -243,7 +257,7 @@ mod tests {
         let permits = Arc::new(Semaphore::new(1));
         let permit = permits.clone().acquire_owned().await.unwrap();
         let stalling = SdkBody::from_body_1_x(Stalling(vec![Bytes::from("data")]));
-        let mut body = ReplyBody::new(stalling, permit, Duration::from_millis(1));
+        let mut body = ReplyBody::new(stalling, permit, Duration::from_millis(1), unheard());
         assert_eq!(next(&mut body).await.unwrap().unwrap(), "data");
         assert_eq!(permits.available_permits(), 0);
         let error = next(&mut body).await.unwrap().unwrap_err();
@@ -293,7 +307,12 @@ mod tests {
                 announced,
             });
             let timeout = Duration::from_millis(150);
-            let mut body = ReplyBody::new(dripping, permits.acquire_owned().await.unwrap(), timeout);
+            let mut body = ReplyBody::new(
+                dripping,
+                permits.acquire_owned().await.unwrap(),
+                timeout,
+                unheard(),
+            );
             let mut frames = 0;
             let error = loop {
                 match next(&mut body).await {

@@ -9,7 +9,10 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::future;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 
+use plugin_api::metrics::CREDENTIAL_REFRESH_COUNT;
+
 use super::delegated::DelegatedCredentials;
+use crate::metrics::Metrics;
 
 /// How long before their end credentials are renewed at least.
 const LEAST_LEAD: Duration = Duration::from_mins(5);
@@ -35,6 +38,7 @@ struct Shared {
     provider: SharedCredentialsProvider,
     /// New tokens take the place of what was made from older ones.
     delegated: Arc<DelegatedCredentials>,
+    metrics: Arc<Metrics>,
     clock: Clock,
     kept: Mutex<Kept>,
     /// Held by whoever asks the provider.
@@ -61,18 +65,24 @@ impl fmt::Debug for RefreshingProvider {
 }
 
 impl RefreshingProvider {
-    pub(crate) fn new(provider: SharedCredentialsProvider, delegated: Arc<DelegatedCredentials>) -> Self {
-        Self::with_clock(provider, delegated, SystemTime::now)
+    pub(crate) fn new(
+        provider: SharedCredentialsProvider,
+        delegated: Arc<DelegatedCredentials>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self::with_clock(provider, delegated, metrics, SystemTime::now)
     }
 
     fn with_clock(
         provider: SharedCredentialsProvider,
         delegated: Arc<DelegatedCredentials>,
+        metrics: Arc<Metrics>,
         clock: Clock,
     ) -> Self {
         Self(Arc::new(Shared {
             provider,
             delegated,
+            metrics,
             clock,
             kept: Mutex::default(),
             asking: tokio::sync::Mutex::default(),
@@ -169,6 +179,14 @@ impl Shared {
     }
 
     async fn ask(&self) -> Result<Credentials, CredentialsError> {
+        let asked = self.ask_provider().await;
+        let result = if asked.is_ok() { "ok" } else { "error" };
+        self.metrics
+            .count(&CREDENTIAL_REFRESH_COUNT, &[("result", result)]);
+        asked
+    }
+
+    async fn ask_provider(&self) -> Result<Credentials, CredentialsError> {
         let token = self.delegated.generation();
         let provided = tokio::time::timeout(LOAD_TIMEOUT, self.provider.provide_credentials()).await;
         let credentials = provided.map_err(|_| CredentialsError::provider_timed_out(LOAD_TIMEOUT))??;

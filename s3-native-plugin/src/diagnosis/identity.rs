@@ -18,7 +18,7 @@ use crate::settings::identity::Identity;
 
 /// The credentials; none if requests are not signed.
 pub(super) async fn credentials(target: &Target) -> Result<Finding<Option<Credentials>>> {
-    let sources = Sources::new(&target.settings, target.delegated.clone())?;
+    let sources = Sources::new(&target.settings, target.delegated.clone(), target.metrics.clone())?;
     let Some(provider) = sources.provider(&target.region).await else {
         return Ok(Finding::new(None, "none: requests are not signed"));
     };

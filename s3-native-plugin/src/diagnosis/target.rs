@@ -10,6 +10,7 @@ use super::report::{Finding, Limits};
 use crate::client;
 use crate::credentials::{DelegatedCredentials, ProviderName, Sources};
 use crate::error::root_cause;
+use crate::metrics::Metrics;
 use crate::options;
 use crate::settings::Settings;
 
@@ -17,6 +18,7 @@ use crate::settings::Settings;
 pub(super) struct Target {
     pub(super) settings: Settings,
     pub(super) delegated: Arc<DelegatedCredentials>,
+    pub(super) metrics: Arc<Metrics>,
     pub(super) bucket: String,
     pub(super) root: Location,
     pub(super) region: Region,
@@ -36,15 +38,18 @@ impl Target {
         bucket: Result<String>,
         config: &Config,
         delegated: &Arc<DelegatedCredentials>,
+        metrics: &Arc<Metrics>,
         limits: Limits,
     ) -> Result<Finding<Self>> {
         let bucket = bucket?;
         let settings = hasty(Settings::of_bucket(config, &bucket)?, limits);
-        let region = Sources::new(&settings, delegated.clone())?.region().await;
+        let region = Sources::new(&settings, delegated.clone(), metrics.clone())?
+            .region()
+            .await;
         let url = url(&settings, &bucket, &region).await?;
         let (host, port, tls) = parts(&url)?;
-        let client = client::connect(&settings, delegated).await?;
-        let unsigned = client::connect(&unsigned(settings.clone()), delegated).await?;
+        let client = client::connect(&settings, delegated, metrics).await?;
+        let unsigned = client::connect(&unsigned(settings.clone()), delegated, metrics).await?;
         let style = match (&settings.endpoint.access_point, settings.endpoint.path_style) {
             (Some(_), _) => "through its access point",
             (None, true) => "bucket in the path",
@@ -55,6 +60,7 @@ impl Target {
         let target = Self {
             settings,
             delegated: delegated.clone(),
+            metrics: metrics.clone(),
             bucket,
             root: root.clone(),
             region,

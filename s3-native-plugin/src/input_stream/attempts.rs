@@ -1,14 +1,18 @@
 //! [`Attempts`]: how often a read may be resumed, and how long to wait before.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use plugin_api::metrics::STREAM_REOPEN_COUNT;
 use plugin_api::{Error, Result, Retry};
 
 use crate::bucket::Bucket;
+use crate::metrics::Metrics;
 
 /// How often a read may be resumed, and how long to wait before.
 #[derive(Debug)]
 pub(super) struct Attempts {
+    metrics: Arc<Metrics>,
     limit: u32,
     base_delay: Duration,
     max_delay: Duration,
@@ -22,6 +26,7 @@ pub(super) struct Attempts {
 impl Attempts {
     pub(super) fn new(bucket: &Bucket) -> Self {
         Self {
+            metrics: bucket.metrics.clone(),
             limit: bucket.settings.max_retries,
             base_delay: bucket.settings.retry_base_delay,
             max_delay: bucket.settings.retry_max_backoff,
@@ -45,6 +50,7 @@ impl Attempts {
         if self.failures > self.limit || error.retry() == Retry::No {
             return Err(error.with_attempts(self.failures));
         }
+        self.metrics.count(&STREAM_REOPEN_COUNT, &[]);
         tracing::debug!(%error, "the read is resumed");
         Ok(())
     }

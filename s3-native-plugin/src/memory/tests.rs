@@ -20,7 +20,7 @@ fn now(budget: &Arc<MemoryBudget>, bytes: u64) -> Reservation {
 
 #[test]
 fn waiters_are_served_in_order_and_a_small_one_does_not_overtake() {
-    let budget = MemoryBudget::new(10);
+    let budget = MemoryBudget::new(10, Metrics::unheard());
     let first = now(&budget, 8).in_flight();
     let mut large = Box::pin(budget.reserve(9));
     let mut small = Box::pin(budget.reserve(1));
@@ -36,7 +36,7 @@ fn waiters_are_served_in_order_and_a_small_one_does_not_overtake() {
 
 #[test]
 fn held_buffers_alone_never_make_anybody_wait() {
-    let budget = MemoryBudget::new(4);
+    let budget = MemoryBudget::new(4, Metrics::unheard());
     let held: Vec<_> = (0..100).map(|_| now(&budget, 3)).collect();
     let huge = now(&budget, 1_000);
     drop((held, huge));
@@ -45,7 +45,7 @@ fn held_buffers_alone_never_make_anybody_wait() {
 
 #[test]
 fn a_cancelled_waiter_reserves_nothing_and_blocks_nobody() {
-    let budget = MemoryBudget::new(10);
+    let budget = MemoryBudget::new(10, Metrics::unheard());
     let first = now(&budget, 10).in_flight();
     let mut gone = Box::pin(budget.reserve(10));
     let mut granted_then_gone = Box::pin(budget.reserve(5));
@@ -69,7 +69,7 @@ proptest! {
         total in 1_u64..64,
         steps in prop::collection::vec((0_usize..8, 1_u64..32), 1..200),
     ) {
-        let budget = MemoryBudget::new(total);
+        let budget = MemoryBudget::new(total, Metrics::unheard());
         let mut held: Vec<Option<Reservation>> = (0..8).map(|_| None).collect();
         let mut waiting: Vec<Option<_>> = (0..8).map(|_| None).collect();
         let mut tasks = VecDeque::new();
@@ -107,7 +107,7 @@ proptest! {
 
 #[tokio::test]
 async fn what_can_be_done_without_gets_half_at_most_and_never_overtakes() {
-    let budget = MemoryBudget::new(100);
+    let budget = MemoryBudget::new(100, Metrics::unheard());
     assert!(budget.reserve_spare(51).is_none());
     let spare = budget.reserve_spare(50).unwrap();
     assert!(budget.reserve_spare(1).is_none());

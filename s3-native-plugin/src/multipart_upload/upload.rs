@@ -19,6 +19,7 @@ use super::{part_plan, refusal};
 use crate::bucket::Bucket;
 use crate::dialect::refuses_checksum;
 use crate::error::s3_error;
+use crate::metrics::{Counted, Gauge};
 #[cfg(debug_assertions)]
 use crate::sabotage;
 
@@ -60,6 +61,7 @@ pub(crate) struct Upload {
     /// Whether the store confirmed that it keeps a CRC32C of each part.
     keeps_checksums: bool,
     sends_checksums: AtomicBool,
+    _counted: Counted,
 }
 
 impl Upload {
@@ -73,6 +75,7 @@ impl Upload {
             begun,
             keeps_checksums,
             sends_checksums: AtomicBool::new(keeps_checksums),
+            _counted: target.bucket.metrics.one_more(Gauge::OpenUploads),
         })
     }
 
@@ -143,6 +146,7 @@ impl Upload {
                 begun: now(),
                 keeps_checksums: reply.checksum_algorithm() == Some(&ChecksumAlgorithm::Crc32C),
                 sends_checksums: AtomicBool::new(checksums),
+                _counted: target.bucket.metrics.one_more(Gauge::OpenUploads),
             }));
         }
     }
@@ -152,6 +156,7 @@ impl Upload {
     pub(crate) async fn put_part(&self, number: u32, body: Bytes) -> Result<Part> {
         let crc32c = crc32c::crc32c(&body);
         let target = &*self.target;
+        let _counted = target.bucket.metrics.one_more(Gauge::InFlightParts);
         loop {
             let checksums = self.sends_checksums.load(Ordering::Relaxed);
             let mut call = target

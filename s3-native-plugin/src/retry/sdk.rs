@@ -10,7 +10,8 @@ use std::time::{Duration, Instant, SystemTime};
 use aws_sdk_s3::config::endpoint::Params;
 use aws_sdk_s3::config::interceptors::{
     BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextMut,
-    BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextMut, InterceptorContext,
+    BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextMut, FinalizerInterceptorContextRef,
+    InterceptorContext,
 };
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::operation::put_object::PutObjectInput;
@@ -34,6 +35,7 @@ use super::policy::{Attempt, Decision, Next, Operation, Reason, RetryPolicy};
 use super::region::{BucketRegions, elsewhere, is_region};
 use super::table::{self, Action, Failure, RequestClass};
 use crate::credentials::RefreshingProvider;
+use crate::metrics::{Call, Metrics};
 
 /// The slowest peer that is still served: the deadline of a large upload allows for it.
 pub(crate) const SLOWEST: u64 = 16 << 10;
@@ -97,6 +99,8 @@ struct Progress {
     region: String,
     /// Which generation of credentials the last attempt was signed with.
     identities: u64,
+    /// Ends together with the operation.
+    call: Arc<Call>,
 }
 
 impl Storable for Progress {
@@ -105,12 +109,16 @@ impl Storable for Progress {
 
 /// Goes with each request to the connector, which holds it back if need be.
 #[derive(Clone, Debug)]
-pub(crate) struct Paced(Arc<RetryPolicy>);
+pub(crate) struct Paced {
+    policy: Arc<RetryPolicy>,
+    /// The name of the operation.
+    pub(crate) operation: &'static str,
+}
 
 impl Paced {
     /// How long to wait before the request is sent.
     pub(crate) fn delay(&self) -> Duration {
-        self.0.before_attempt(Instant::now())
+        self.policy.before_attempt(Instant::now())
     }
 }
 
@@ -126,6 +134,7 @@ pub(crate) struct RetryInterceptor {
     operation_timeout: Duration,
     /// What stands for the bucket in requests.
     access_point: Option<String>,
+    metrics: Arc<Metrics>,
 }
 
 impl RetryInterceptor {
@@ -134,6 +143,7 @@ impl RetryInterceptor {
         credentials: Option<RefreshingProvider>,
         operation_timeout: Duration,
         access_point: Option<String>,
+        metrics: Arc<Metrics>,
     ) -> Self {
         Self {
             policy: Arc::new(policy),
@@ -142,6 +152,7 @@ impl RetryInterceptor {
             told_of_clock: Arc::default(),
             operation_timeout,
             access_point,
+            metrics,
         }
     }
 
@@ -231,7 +242,21 @@ impl Intercept for RetryInterceptor {
             bucket: String::new(),
             region: String::new(),
             identities: 0,
+            call: Call::begin(&self.metrics, body),
         });
+        Ok(())
+    }
+
+    fn read_before_serialization(
+        &self,
+        _context: &BeforeSerializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        // Not known before: the operation is put together after the client.
+        if let (Some(progress), Some(operation)) = (config.load::<Progress>(), config.load::<Metadata>()) {
+            progress.call.is_of(operation.name());
+        }
         Ok(())
     }
 
@@ -263,7 +288,10 @@ impl Intercept for RetryInterceptor {
         _components: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let bucket = config.load::<Progress>().map(|progress| progress.bucket.clone());
+        let bucket = config.load::<Progress>().map(|progress| {
+            progress.call.attempt();
+            progress.bucket.clone()
+        });
         let known = bucket.and_then(|bucket| self.regions.of(&bucket));
         let mut sent_to = String::new();
         if let Some(params) = config.get_mut_from_interceptor_state::<EndpointResolverParams>()
@@ -287,9 +315,14 @@ impl Intercept for RetryInterceptor {
         &self,
         context: &mut BeforeTransmitInterceptorContextMut<'_>,
         _components: &RuntimeComponents,
-        _config: &mut ConfigBag,
+        config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        context.request_mut().add_extension(Paced(self.policy.clone()));
+        context.request_mut().add_extension(Paced {
+            policy: self.policy.clone(),
+            operation: config
+                .load::<Progress>()
+                .map_or("Unknown", |progress| progress.call.operation()),
+        });
         Ok(())
     }
 
@@ -306,6 +339,9 @@ impl Intercept for RetryInterceptor {
         let error = match context.output_or_error() {
             None | Some(Ok(_)) => {
                 self.policy.succeeded(now);
+                if let Some(progress) = config.load::<Progress>() {
+                    progress.call.succeeded();
+                }
                 return Ok(());
             }
             Some(Err(error)) => error,
@@ -316,6 +352,7 @@ impl Intercept for RetryInterceptor {
         let response = context.response();
         let Some(what) = failure::of_attempt(error, response) else {
             // The operation as a whole timed out, or it never came to a request.
+            progress.call.failed_otherwise();
             return Ok(());
         };
         let action = table::find(&what).action(progress.operation.class);
@@ -347,6 +384,8 @@ impl Intercept for RetryInterceptor {
                 "attempt {attempts} failed and is repeated"
             );
         }
+        let is_repeated = matches!(decision.next, Next::Again(_));
+        progress.call.failed(&attempt.failure, is_repeated);
         let verdict = Verdict { attempts, decision };
         match context.response_mut() {
             Some(response) => response.add_extension(verdict),
@@ -355,6 +394,18 @@ impl Intercept for RetryInterceptor {
                     wrap(error, verdict);
                 }
             }
+        }
+        Ok(())
+    }
+
+    fn read_after_execution(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let (Some(Err(_)), Some(progress)) = (context.output_or_error(), config.load::<Progress>()) {
+            progress.call.ended_in_error();
         }
         Ok(())
     }

@@ -55,7 +55,7 @@ fn refreshing() -> (Counted, Arc<DelegatedCredentials>, RefreshingProvider) {
     (
         provider,
         delegated.clone(),
-        RefreshingProvider::with_clock(shared, delegated, now),
+        RefreshingProvider::with_clock(shared, delegated, Metrics::unheard(), now),
     )
 }
 

@@ -1,0 +1,5 @@
+//! What the plugin measures is what the server saw.
+
+mod calls;
+mod levels;
+mod recorder;
