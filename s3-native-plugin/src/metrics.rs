@@ -46,6 +46,7 @@ impl Metrics {
         })
     }
 
+    #[cfg(test)]
     /// Those that nobody is told.
     pub(crate) fn unheard() -> Arc<Self> {
         Self::new(Arc::new(plugin_api::SilentHost))

@@ -87,6 +87,13 @@ impl S3 {
             .collect()
     }
 
+    /// Runs a command to its end, whatever that is.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
+        let arguments = self.arguments(arguments);
+        self.fsplug
+            .run(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
     /// Runs a command that has to succeed; what it notes on standard error is its affair.
     pub(crate) fn ok(&self, arguments: &[&str]) -> Ended {
         let arguments = self.arguments(arguments);

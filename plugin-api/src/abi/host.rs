@@ -18,6 +18,9 @@ const TAG_BOOL: u32 = 3;
 const TAG_TEXT: u32 = 4;
 const TAG_FORMATTED: u32 = 5;
 
+/// So many labels of a measurement cross without an allocation.
+const FEW_LABELS: usize = 4;
+
 fn level_from_wire(level: u8) -> Option<Level> {
     match level {
         0 => None,
@@ -134,10 +137,21 @@ impl HostAbi for ServedHost {
 
     fn measure(&self, name: RStr<'_>, kind: u32, value: f64, labels: RSlice<'_, PairRef<'_>>) {
         guarded((), || {
-            let labels: Vec<_> = labels
-                .iter()
-                .map(|label| (label.key.as_str(), label.value.as_str()))
-                .collect();
+            // Measurements are frequent, and their labels few.
+            let (mut few, many): ([_; FEW_LABELS], Vec<_>);
+            let labels = if labels.len() <= FEW_LABELS {
+                few = [("", ""); FEW_LABELS];
+                for (place, pair) in few.iter_mut().zip(labels.as_slice()) {
+                    *place = (pair.key.as_str(), pair.value.as_str());
+                }
+                &few[..labels.len()]
+            } else {
+                many = labels
+                    .iter()
+                    .map(|pair| (pair.key.as_str(), pair.value.as_str()))
+                    .collect();
+                &many
+            };
             let kind = match kind {
                 0 => MetricKind::Counter,
                 1 => MetricKind::Gauge,
@@ -148,7 +162,7 @@ impl HostAbi for ServedHost {
                 name: name.as_str(),
                 kind,
                 value,
-                labels: &labels,
+                labels,
             });
         });
     }
@@ -218,22 +232,28 @@ impl Host for RemoteHost {
     }
 
     fn measure(&self, measurement: &Measurement<'_>) {
-        let labels: Vec<_> = measurement
-            .labels
-            .iter()
-            .map(|(key, value)| PairRef::new(key, value))
-            .collect();
+        let (mut few, many): ([_; FEW_LABELS], Vec<_>);
+        let given = measurement.labels;
+        let labels = if given.len() <= FEW_LABELS {
+            few = [PairRef::new("", ""); FEW_LABELS];
+            for (place, (key, value)) in few.iter_mut().zip(given) {
+                *place = PairRef::new(key, value);
+            }
+            &few[..given.len()]
+        } else {
+            many = given
+                .iter()
+                .map(|(key, value)| PairRef::new(key, value))
+                .collect();
+            &many
+        };
         let kind = match measurement.kind {
             MetricKind::Counter => 0,
             MetricKind::Gauge => 1,
             MetricKind::Histogram => 2,
         };
-        self.0.measure(
-            measurement.name.into(),
-            kind,
-            measurement.value,
-            labels.as_slice().into(),
-        );
+        self.0
+            .measure(measurement.name.into(), kind, measurement.value, labels.into());
     }
 
     fn memory_budget(&self) -> u64 {

@@ -61,7 +61,7 @@ async fn repetitions_and_refusals_are_counted_by_their_reason_and_the_call_by_it
         for (times, outcome) in [(2, "2xx"), (4, class)] {
             recorder.clear();
             fixture.server.requests().clear();
-            let fault = head(times, Action::status(status, code));
+            let fault = head(times, Action::status(status, code, ""));
             let result = fs.status(&location("key")).await;
             fault.remove();
             assert_eq!(result.is_ok(), outcome == "2xx", "{status}: {result:?}");
@@ -99,7 +99,7 @@ async fn bytes_are_those_of_the_wire_and_repeated_ones_are_told_apart() {
     fixture
         .server
         .faults()
-        .add(fault.action(Action::status(500, "InternalError")));
+        .add(fault.action(Action::status(500, "InternalError", "")));
     fs.write_all(&location("key"), content.into(), &CreateOptions::default())
         .await
         .unwrap();

@@ -61,7 +61,7 @@ async fn who_waits_for_a_connection_or_for_memory_is_timed_and_nobody_else() {
         .open(&location("key"), &OpenOptions::default())
         .await
         .unwrap();
-    stream.read(&mut [0; 1]).await.unwrap();
+    stream.read(1).await.unwrap();
     assert_eq!(recorder.of("connection_wait_ms{}").count, 0);
     // The stream has the only connection until it is closed.
     {
@@ -102,4 +102,47 @@ async fn asking_for_credentials_is_counted_with_its_result() {
         fixture.recorder.all("credential_refresh_count"),
         [("credential_refresh_count{result=ok}".to_owned(), 1)]
     );
+}
+
+#[tokio::test]
+async fn each_metric_of_the_table_is_measured() {
+    let budget = PART.to_string();
+    let options = [("s3.connection.max", "1"), ("s3.memory.budget", budget.as_str())];
+    let fixture = Fixture::new(&options).await;
+    let faults = fixture.server.faults();
+    for (operation, action) in [
+        ("GetObject", Action::CutBodyAfter(1)),
+        ("UploadPart", Action::status(503, "SlowDown", "")),
+    ] {
+        faults.add(Fault::on(operation).times(1).action(action));
+    }
+    faults.add(Fault::on("UploadPart").action(Action::Delay(Duration::from_millis(20))));
+    let content = vec![7; 64 * PART];
+    let options = CreateOptions::default();
+    fixture
+        .fs
+        .write_all(&location("key"), content.into(), &options)
+        .await
+        .unwrap();
+    fixture.fs.read_all(&location("key")).await.unwrap();
+    let mut stream = fixture
+        .fs
+        .open(&location("key"), &OpenOptions::default())
+        .await
+        .unwrap();
+    stream.read(1).await.unwrap();
+    let path = location("key");
+    let mut status = pin!(fixture.fs.status(&path));
+    assert!(
+        status
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+            .is_pending()
+    );
+    drop(stream);
+    status.await.unwrap();
+    for metric in plugin_api::metrics::ALL {
+        let series = fixture.recorder.all(&format!("{}{{", metric.name));
+        assert!(!series.is_empty(), "{} was not measured", metric.name);
+    }
 }

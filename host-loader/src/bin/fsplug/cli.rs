@@ -62,6 +62,12 @@ pub(crate) struct Cli {
     #[arg(short, long, global = true, action = ArgAction::Count, help_heading = GLOBAL)]
     pub(crate) verbose: u8,
 
+    /// Print at the end what was asked of the store: requests by billing class, bytes, latencies
+    ///
+    /// As a table on standard error, or with --json as one line of JSON there.
+    #[arg(long, global = true, help_heading = GLOBAL)]
+    pub(crate) stats: bool,
+
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,

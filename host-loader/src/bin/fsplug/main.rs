@@ -50,6 +50,7 @@ mod remedy;
 mod rm;
 mod session;
 mod stat;
+mod stats;
 mod table;
 mod timestamp;
 mod uploads;

@@ -12,6 +12,7 @@ use crate::exit_status::ExitStatus;
 use crate::failure::{self, ErrorLine, Failure};
 use crate::output::Output;
 use crate::remedy;
+use crate::stats::Stats;
 
 /// How long background work, such as giving up an upload, may take at the end.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(10);
@@ -26,6 +27,8 @@ pub(crate) struct Session {
     pub(crate) console: Console,
     /// Whether standard output carries the content of a file.
     content_on_stdout: bool,
+    /// Whether to tell at the end what was asked of stores.
+    tells_stats: bool,
     status: ExitStatus,
 }
 
@@ -55,6 +58,7 @@ impl Session {
         match builder.build() {
             Ok(file_systems) => Ok(Self {
                 content_on_stdout,
+                tells_stats: cli.stats,
                 ..Self::new(file_systems, output, console)
             }),
             Err(error) => Err((error.into(), console)),
@@ -68,6 +72,7 @@ impl Session {
             output,
             console,
             content_on_stdout: false,
+            tells_stats: false,
             status: ExitStatus::Success,
         }
     }
@@ -142,6 +147,18 @@ impl Session {
         if let Err(error) = ended {
             self.console
                 .note(&format!("background work was cut off: {error}"));
+        }
+        if self.tells_stats {
+            // The last requests are those of the shutdown.
+            let stats = Stats::of(&self.file_systems.metrics());
+            let lines = if self.output.is_json() {
+                vec![stats.to_json()]
+            } else {
+                stats.to_lines()
+            };
+            for line in lines {
+                self.console.line(&line);
+            }
         }
         self.status
     }
