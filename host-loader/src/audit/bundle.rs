@@ -12,7 +12,7 @@ use super::linkage::Linkage;
 use super::symbols::Symbols;
 use super::{Exports, HostProcess, check_code, shown};
 use crate::elf_image::{ElfImage, refuse};
-use crate::trust::SealedImage;
+use crate::trust::{SealedImage, open_regular};
 
 /// The directory beside a plugin's file.
 pub(crate) const DIRECTORY: &str = "bundled";
@@ -110,7 +110,8 @@ impl Reader<'_> {
 
     fn read_library(&mut self, name: &str) -> Result<(), Error> {
         let path = self.directory.join(name);
-        let image = SealedImage::read(&path)?;
+        let (file, metadata) = open_regular(&path)?;
+        let image = SealedImage::copy_of(&file, &metadata, &path)?;
         {
             let content = image.content();
             let elf = ElfImage::parse(&content)?;
