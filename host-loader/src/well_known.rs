@@ -51,34 +51,44 @@ const fn store(schemes: &'static [&'static str], name: &'static str, plugin: Opt
     }
 }
 
-/// Flink's factories by the end of their class names, and the plugin that takes their place. Those of its Hadoop and
-/// Presto connectors have none: the one plugin for S3 would have two priorities.
-const FACTORIES: &[(&str, Option<&str>)] = &[
-    ("NativeS3FileSystemFactory", Some(S3_NATIVE.name)),
-    ("NativeS3AFileSystemFactory", Some(S3_NATIVE.name)),
-    ("S3FileSystemFactory", None),
-    ("S3AFileSystemFactory", None),
-    ("S3PFileSystemFactory", None),
-    ("HadoopFsFactory", None),
-    ("GSFileSystemFactory", None),
-    ("OSSFileSystemFactory", None),
-    ("AzureBlobStorageFSFactory", None),
-    ("SecureAzureBlobStorageFSFactory", None),
-    ("AzureDataLakeStoreGen2FSFactory", None),
-    ("SecureAzureDataLakeStoreGen2FSFactory", None),
+/// A factory of Flink.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct FlinkFactory {
+    /// The name of its class without the package.
+    class: &'static str,
+    /// The plugin that takes its place.
+    pub(crate) plugin: Option<&'static str>,
+}
+
+/// Those of its Hadoop and Presto connectors have no plugin: the one plugin for S3 would have two priorities.
+const FACTORIES: &[FlinkFactory] = &[
+    factory("NativeS3FileSystemFactory", Some(S3_NATIVE.name)),
+    factory("NativeS3AFileSystemFactory", Some(S3_NATIVE.name)),
+    factory("S3FileSystemFactory", None),
+    factory("S3AFileSystemFactory", None),
+    factory("S3PFileSystemFactory", None),
+    factory("HadoopFsFactory", None),
+    factory("GSFileSystemFactory", None),
+    factory("OSSFileSystemFactory", None),
+    factory("AzureBlobStorageFSFactory", None),
+    factory("SecureAzureBlobStorageFSFactory", None),
+    factory("AzureDataLakeStoreGen2FSFactory", None),
+    factory("SecureAzureDataLakeStoreGen2FSFactory", None),
 ];
+
+const fn factory(class: &'static str, plugin: Option<&'static str>) -> FlinkFactory {
+    FlinkFactory { class, plugin }
+}
 
 /// The store of a scheme, in lower case.
 pub(crate) fn store_of(scheme: &str) -> Option<&'static Store> {
     STORES.iter().find(|store| store.schemes.contains(&scheme))
 }
 
-/// The plugin that takes the place of one of Flink's factories, by the name of its class with or without its package:
-/// `None` if the class is not known, `Some(None)` if nothing takes its place.
-pub(crate) fn plugin_of_factory(class: &str) -> Option<Option<&'static str>> {
+/// One of Flink's factories, by the name of its class with or without its package.
+pub(crate) fn factory_of_flink(class: &str) -> Option<&'static FlinkFactory> {
     let name = class.rsplit('.').next().unwrap_or(class);
-    let known = FACTORIES.iter().find(|(factory, _)| *factory == name);
-    known.map(|(_, plugin)| *plugin)
+    FACTORIES.iter().find(|factory| factory.class == name)
 }
 
 #[cfg(test)]
@@ -97,18 +107,16 @@ mod tests {
 
     #[test]
     fn the_factory_of_flinks_native_plugin_is_ours_and_its_others_are_known() {
+        let plugin = |class| factory_of_flink(class).map(|factory| factory.plugin);
         let native = "org.apache.flink.fs.s3native.NativeS3FileSystemFactory";
-        assert_eq!(plugin_of_factory(native), Some(Some("s3-native")));
-        assert_eq!(
-            plugin_of_factory("NativeS3AFileSystemFactory"),
-            Some(Some("s3-native"))
-        );
+        assert_eq!(plugin(native), Some(Some("s3-native")));
+        assert_eq!(plugin("NativeS3AFileSystemFactory"), Some(Some("s3-native")));
         for class in [
             "org.apache.flink.fs.s3hadoop.S3FileSystemFactory",
             "org.apache.flink.fs.s3presto.S3PFileSystemFactory",
         ] {
-            assert_eq!(plugin_of_factory(class), Some(None));
+            assert_eq!(plugin(class), Some(None));
         }
-        assert_eq!(plugin_of_factory("s3-native"), None);
+        assert_eq!(plugin("s3-native"), None);
     }
 }

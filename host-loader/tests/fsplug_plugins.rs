@@ -216,7 +216,7 @@ fn a_plugin_toml_that_contradicts_its_plugin_keeps_it_from_being_used() {
         fsplug.write(
             "plugins/good/plugin.toml",
             format!("manifest_version = 1\n{text}"),
-        )
+        );
     };
     for (text, part) in [
         ("name = 'bad'", "name is 'bad' there and 'good' in the plugin"),

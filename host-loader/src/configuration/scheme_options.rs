@@ -7,7 +7,7 @@ use plugin_api::{Config, ConfigOption, Error, OptionInfo, Result, Schema, ValueT
 use super::host_options::HOST_OPTIONS;
 use super::nearest::nearest;
 use super::{Configuration, Finding, FindingKind};
-use crate::well_known::plugin_of_factory;
+use crate::well_known::factory_of_flink;
 
 /// What stands in the keys of [`HOST_OPTIONS`] for any scheme.
 const SCHEME: &str = "<scheme>";
@@ -260,7 +260,7 @@ fn priorities_of_nobody(
             let message = format!("'{key}' has no effect: {why}");
             Finding::new(FindingKind::NoEffect, key, origin.clone(), message)
         };
-        match plugin_of_factory(factory) {
+        match factory_of_flink(factory).map(|factory| factory.plugin) {
             _ if plugins.contains(&factory) => None,
             Some(Some(plugin)) if plugins.contains(&plugin) => None,
             Some(Some(plugin)) => Some(finding(format!("the plugin {plugin} is not there"))),

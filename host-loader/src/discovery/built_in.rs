@@ -26,18 +26,13 @@ pub(super) fn activate(names: &[String], directories: &[PathBuf], discovery: &mu
         let first = put_by
             .iter()
             .find(|plugins| plugins.iter().any(|plugin| is_asked(&plugin)));
-        match first {
-            Some(plugins) => chosen.extend(
-                plugins
-                    .iter()
-                    .filter(is_asked)
-                    .map(|plugin| plugin.candidate.path.as_path()),
-            ),
-            None => {
-                missing += 1;
-                discovery.candidates.push(unknown(name, directories, &put_by));
-            }
-        }
+        let Some(first) = first else {
+            missing += 1;
+            discovery.candidates.push(unknown(name, directories, &put_by));
+            continue;
+        };
+        let asked = first.iter().filter(is_asked);
+        chosen.extend(asked.map(|plugin| plugin.candidate.path.as_path()));
     }
     chosen.sort_unstable();
     chosen.dedup();

@@ -65,9 +65,9 @@ pub(super) fn choose(bids: &[Bid<'_>], named: Option<&str>) -> Choice {
         .filter(|&index| bids[index].priority == highest)
         .collect();
     match best.as_slice() {
-        &[index] if named.is_some() => Choice::Named(index),
-        &[index] if bids.len() == 1 => Choice::Only(index),
-        &[index] => Choice::Highest(index),
+        [index] if named.is_some() => Choice::Named(*index),
+        [index] if bids.len() == 1 => Choice::Only(*index),
+        [index] => Choice::Highest(*index),
         _ => Choice::Tied(best),
     }
 }

@@ -9,7 +9,7 @@ use super::FileSystems;
 use super::choice::{Bid, Choice, Found, choose, shadows};
 use crate::configuration::{ALLOWED_FALLBACK_FILE_SYSTEMS, FALLBACK_PLUGIN, PLUGIN, PRIORITY};
 use crate::plugin::Plugin;
-use crate::well_known::{KnownPlugin, plugin_of_factory, store_of};
+use crate::well_known::{KnownPlugin, factory_of_flink, store_of};
 
 /// Who serves which scheme.
 pub(super) struct Routes {
@@ -137,7 +137,9 @@ impl Contender {
     fn new(plugin: &Arc<Plugin>, scheme: &str, set: &[(&str, i64)]) -> Self {
         let by_name = set.iter().find(|(factory, _)| *factory == plugin.name());
         let by_class = || {
-            let is_ours = |class: &str| plugin_of_factory(class).flatten() == Some(plugin.name());
+            let is_ours = |class: &str| {
+                factory_of_flink(class).and_then(|factory| factory.plugin) == Some(plugin.name())
+            };
             set.iter().find(|(class, _)| is_ours(class))
         };
         let in_toml = || plugin.toml()?.priorities.get(scheme);
