@@ -1,6 +1,8 @@
 //! What a loaded plugin measures, as the program sees it: in a snapshot, as text for Prometheus and in the recorder of
 //! the `metrics` crate.
 
+#![allow(clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "small numbers")]
+
 #[path = "support/artefacts.rs"]
 mod artefacts;
 

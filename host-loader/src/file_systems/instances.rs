@@ -58,7 +58,7 @@ impl Source for Instances {
             .filter(|slot| slot.try_lock().is_some_and(|instance| instance.is_some()))
             .count();
         let mut series = Series::new(OPEN_FILE_SYSTEMS.name, OPEN_FILE_SYSTEMS.kind, &[]);
-        series.measure(made as f64);
+        series.measure(f64::from(u32::try_from(made).unwrap_or(u32::MAX)));
         vec![series]
     }
 }

@@ -1,5 +1,7 @@
 //! [`Distribution`]: samples in buckets of fixed bounds.
 
+#![allow(clippy::cast_precision_loss, reason = "nobody takes 2^53 samples")]
+
 /// Upper bounds of the buckets: each twice the one before it, from a quarter to 65,536. In milliseconds, which
 /// most samples are, that is from the fastest store to a minute.
 const BOUNDS: [f64; 19] = {

@@ -63,6 +63,7 @@ mod with_facade {
         }
     }
 
+    #[allow(clippy::cast_sign_loss, reason = "counters do not fall")]
     /// Tells the recorder. One that panics does not harm whoever measures.
     pub(crate) fn forward(series: &Forwarded, value: f64, increment: f64, is_new: bool) {
         let told = catch_unwind(AssertUnwindSafe(|| {

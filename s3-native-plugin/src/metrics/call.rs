@@ -1,5 +1,7 @@
 //! [`Call`]: one call of the SDK from its beginning to its end, with all its attempts.
 
+#![allow(clippy::cast_precision_loss, reason = "no body has 2^53 bytes")]
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 

@@ -1,5 +1,7 @@
 //! [`Traffic`]: bytes of one request or reply.
 
+#![allow(clippy::cast_precision_loss, reason = "no body has 2^53 bytes")]
+
 use std::sync::Arc;
 
 use plugin_api::metrics::{BYTES_RECEIVED, Metric};

@@ -1,5 +1,7 @@
 //! What `--stats` prints at the end: what a command asked of stores, as they bill it, and how long that took.
 
+#![allow(clippy::cast_sign_loss, reason = "counters do not fall")]
+
 use std::collections::BTreeSet;
 
 use host_loader::metrics::Snapshot;
