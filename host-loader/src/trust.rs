@@ -8,6 +8,9 @@ mod quarantine;
 mod sealed_image;
 mod signature;
 #[cfg(test)]
+#[path = "../tests/support/minisign.rs"]
+mod signer;
+#[cfg(test)]
 mod swapping;
 mod trial;
 
@@ -18,6 +21,7 @@ use std::sync::Arc;
 use plugin_api::Error;
 
 use crate::elf_image::refuse;
+use options::Demands;
 use permissions::{is_there, open_trusted};
 use quarantine::Quarantine;
 use signature::TrustedKeys;
@@ -30,14 +34,9 @@ pub use trial::try_load_plugin;
 
 /// What has to be true of every plugin's file.
 pub(crate) struct Trust {
-    /// Whether a plugin directory without a lock is none to load from.
-    require_locked: bool,
-    /// Whether a plugin without a signature is none to load.
-    require_signed: bool,
+    demands: Demands,
     /// Whether it matters who may change the file.
     check_permissions: bool,
-    /// Whether every plugin is tried before it is loaded.
-    require_trial: bool,
     keys: TrustedKeys,
     trial: Trial,
     quarantine: Quarantine,
@@ -127,7 +126,7 @@ impl Admission {
     /// What the plugin says to that, or [`PluginLoad`](plugin_api::ErrorKind::PluginLoad) if it does not survive it, which
     /// is remembered.
     pub(crate) fn try_load(&self, image: &SealedImage, is_asked_for: bool) -> Result<(), Error> {
-        if !is_asked_for && !self.trust.require_trial {
+        if !is_asked_for && !self.trust.demands.trial {
             return Ok(());
         }
         match self.trust.trial.run(&self.file, image) {
@@ -147,7 +146,7 @@ impl Admission {
     fn signature(&self, file: &Path) -> Result<Option<PathBuf>, Error> {
         let path = signature::path_of(file);
         if self.trust.keys.is_empty() {
-            if self.trust.require_signed {
+            if self.trust.demands.signature {
                 return Err(refuse(
                     "only signed plugins are loaded, and no key is trusted",
                     format!("write the author's public key into {}", options::SYSTEM_KEYS),
@@ -158,7 +157,7 @@ impl Admission {
         if is_there(&path)? {
             return Ok(Some(path));
         }
-        if self.trust.require_signed {
+        if self.trust.demands.signature {
             return Err(refuse(
                 format!(
                     "it has no signature, and only signed plugins are loaded: {} is missing",
@@ -186,7 +185,7 @@ impl Admission {
     /// The lock that counts, as it is now.
     fn lock(&self) -> Result<Option<PluginLock>, Error> {
         let lock = PluginLock::read_from(&self.directory, self.trust.check_permissions)?;
-        if lock.is_none() && (self.trust.require_locked || self.was_locked) {
+        if lock.is_none() && (self.trust.demands.lock || self.was_locked) {
             return Err(refuse(
                 format!(
                     "there is no {}, without which nothing is loaded from there",

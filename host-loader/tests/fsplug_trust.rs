@@ -31,12 +31,16 @@ fn a_lock_is_written_checked_and_told_by_what_has_changed() {
 
     let ended = fsplug.ok(&lock);
     assert!(
-        ended.text().contains("1 files, written, 1 changed"),
+        ended.text().contains("1 library, written, 1 changed"),
         "{}",
         ended.text()
     );
     let ended = fsplug.ok(&check);
-    assert!(ended.text().ends_with("1 files, as it was\n"), "{}", ended.text());
+    assert!(
+        ended.text().ends_with("1 library, as it was\n"),
+        "{}",
+        ended.text()
+    );
 
     dir.add("other", acceptable());
     fs::write(&path, [acceptable(), b"x"].concat()).unwrap();
@@ -144,7 +148,7 @@ fn the_environment_can_ask_for_a_lock_and_nothing_can_take_that_back() {
 fn a_trial_is_told_and_what_it_remembers_can_be_released() {
     let crash = r#"
         unsafe extern "C" { fn raise(signal: i32) -> i32; }
-        extern "C" fn start() { unsafe { raise(11); } }
+        extern "C" fn start() { loop { unsafe { raise(11); } } }
         #[used]
         #[unsafe(link_section = ".init_array")]
         static START: extern "C" fn() = start;

@@ -12,7 +12,7 @@ impl FileSystemsBuilder {
     /// The configuration (`fs.plugins.require-locked`) and the environment (`FSPLUG_REQUIRE_LOCKED=true`) can
     /// ask for the same; once one of them does, no other can take it back.
     pub fn require_locked(mut self) -> Self {
-        self.trust.require_locked = true;
+        self.trust.demands.lock = true;
         self
     }
 
@@ -33,7 +33,7 @@ impl FileSystemsBuilder {
     /// (`fs.plugins.require-signed`) and the environment (`FSPLUG_REQUIRE_SIGNED=true`) can ask for the same; once one
     /// of them does, no other can take it back.
     pub fn require_signed(mut self) -> Self {
-        self.trust.require_signed = true;
+        self.trust.demands.signature = true;
         self
     }
 
@@ -52,7 +52,7 @@ impl FileSystemsBuilder {
     /// This is no protection from malice: a plugin has all rights during its trial too. The configuration
     /// (`fs.plugins.trial-load`) can ask for the same; once one of them does, no other can take it back.
     pub fn trial_load(mut self) -> Self {
-        self.trust.trial_load = true;
+        self.trust.demands.trial = true;
         self
     }
 

@@ -343,8 +343,10 @@ fn is_below(file: &Path) -> bool {
 
 fn is_library(file: &Path) -> bool {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let is_signature = file.extension().is_some_and(|extension| extension == "minisig");
-    (name.ends_with(".so") || name.contains(".so.")) && !is_signature
+    match file.extension() {
+        Some(extension) if extension == "so" => true,
+        extension => name.contains(".so.") && extension.is_none_or(|extension| extension != "minisig"),
+    }
 }
 
 fn entries_of(dir: &Path) -> io::Result<Vec<PathBuf>> {

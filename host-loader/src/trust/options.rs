@@ -26,12 +26,21 @@ pub(super) const SYSTEM_KEYS: &str = "/etc/fsplug/trusted-keys";
 /// Names the file with the keys that the user trusts, where the machine has none.
 const KEYS_VARIABLE: &str = "FSPLUG_TRUSTED_KEYS";
 
+/// What every plugin has to have. Whoever demands something gets it.
+#[derive(Default)]
+pub(super) struct Demands {
+    /// A plugin directory with a lock.
+    pub(super) lock: bool,
+    /// A signature.
+    pub(super) signature: bool,
+    /// A trial in another process.
+    pub(super) trial: bool,
+}
+
 /// What a builder was told.
 pub(crate) struct TrustOptions {
-    pub(super) require_locked: bool,
-    pub(super) require_signed: bool,
+    pub(super) demands: Demands,
     pub(super) check_permissions: bool,
-    pub(super) trial_load: bool,
     pub(super) trusted_keys: Vec<String>,
     pub(super) trial_program: Option<PathBuf>,
     pub(super) trial_time_limit: Duration,
@@ -41,10 +50,8 @@ pub(crate) struct TrustOptions {
 impl Default for TrustOptions {
     fn default() -> Self {
         Self {
-            require_locked: false,
-            require_signed: false,
+            demands: Demands::default(),
             check_permissions: true,
-            trial_load: false,
             trusted_keys: Vec::new(),
             trial_program: None,
             trial_time_limit: TIME_LIMIT,
@@ -65,10 +72,12 @@ impl TrustOptions {
             Ok::<_, Error>(by_program || by_config || by_variable)
         };
         Ok(Trust {
-            require_locked: is_asked_for(self.require_locked, &REQUIRE_LOCKED, Some(LOCKED_VARIABLE))?,
-            require_signed: is_asked_for(self.require_signed, &REQUIRE_SIGNED, Some(SIGNED_VARIABLE))?,
+            demands: Demands {
+                lock: is_asked_for(self.demands.lock, &REQUIRE_LOCKED, Some(LOCKED_VARIABLE))?,
+                signature: is_asked_for(self.demands.signature, &REQUIRE_SIGNED, Some(SIGNED_VARIABLE))?,
+                trial: is_asked_for(self.demands.trial, &TRIAL_LOAD, None)?,
+            },
             check_permissions: self.check_permissions,
-            require_trial: is_asked_for(self.trial_load, &TRIAL_LOAD, None)?,
             keys: self.keys()?,
             trial: Trial {
                 program: self.trial_program,
@@ -133,12 +142,10 @@ mod tests {
         for by_program in [false, true] {
             for by_config in [None, Some("false"), Some("true")] {
                 let config = Config::from_pairs(by_config.map(|value| (REQUIRE_LOCKED.key, value)));
-                let options = TrustOptions {
-                    require_locked: by_program,
-                    ..TrustOptions::default()
-                };
+                let mut options = TrustOptions::default();
+                options.demands.lock = by_program;
                 let trust = options.resolve(&config).unwrap();
-                assert_eq!(trust.require_locked, by_program || by_config == Some("true"));
+                assert_eq!(trust.demands.lock, by_program || by_config == Some("true"));
             }
         }
     }

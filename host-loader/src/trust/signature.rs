@@ -156,19 +156,9 @@ fn key_name(line: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use minisign::KeyPair;
+    use crate::trust::signer::Signer;
     use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt as _;
-    use std::sync::LazyLock;
-
-    static KEYS: LazyLock<[KeyPair; 2]> =
-        LazyLock::new(|| [(); 2].map(|()| KeyPair::generate_unencrypted_keypair().unwrap()));
-
-    fn sign(key: &KeyPair, content: &[u8]) -> String {
-        minisign::sign(Some(&key.pk), &key.sk, content, Some("of a test"), None)
-            .unwrap()
-            .into_string()
-    }
 
     fn image(content: &[u8]) -> SealedImage {
         let file = tempfile::NamedTempFile::new().unwrap();
@@ -176,28 +166,28 @@ mod tests {
         SealedImage::read(file.path()).unwrap()
     }
 
-    fn trusted(key: &KeyPair) -> TrustedKeys {
-        TrustedKeys::of_program(&[key.pk.to_base64()]).unwrap()
+    fn trusted(key: &Signer) -> TrustedKeys {
+        TrustedKeys::of_program(&[key.public_key()]).unwrap()
     }
 
     #[test]
     fn only_a_signature_of_this_content_by_a_trusted_key_counts() {
-        let [ours, theirs] = &*KEYS;
+        let (ours, theirs) = (Signer::new(1), Signer::new(2));
         let content = vec![7; 200_000];
-        let (keys, image) = (trusted(ours), image(&content));
-        keys.check_text(&sign(ours, &content), &image).unwrap();
+        let (keys, image) = (trusted(&ours), image(&content));
+        keys.check_text(&ours.sign(&content), &image).unwrap();
 
         let refusal = |text: &str| keys.check_text(text, &image).unwrap_err().to_string();
-        let name = key_name(&ours.pk.to_base64()).unwrap();
-        let text = refusal(&sign(theirs, &content));
-        let other = key_name(&theirs.pk.to_base64()).unwrap();
+        let name = key_name(&ours.public_key()).unwrap();
+        let text = refusal(&theirs.sign(&content));
+        let other = key_name(&theirs.public_key()).unwrap();
         assert!(
             text.contains(&format!(
                 "the key {other}, which is not trusted; trusted: {name};"
             )),
             "{text}"
         );
-        let text = refusal(&sign(ours, &content[1..]));
+        let text = refusal(&ours.sign(&content[1..]));
         assert!(
             text.contains(&format!("not one of this content by the key {name}")),
             "{text}"
@@ -206,19 +196,30 @@ mod tests {
             assert!(refusal(text).contains("not written by minisign"));
         }
         // What a comment says is signed too.
-        let comment = sign(ours, &content).replace("of a test", "of a tesu");
+        let comment = ours.sign(&content).replace("of a test", "of a tesu");
         assert!(refusal(&comment).contains("not one of this content"));
     }
 
     #[test]
+    fn content_of_every_length_is_hashed_as_the_author_does() {
+        let key = Signer::new(1);
+        for len in [0, 1, 127, 128, 129, 256, 65_536, 65_537] {
+            let content = vec![3; len];
+            trusted(&key)
+                .check_text(&key.sign(&content), &image(&content))
+                .unwrap();
+        }
+    }
+
+    #[test]
     fn the_older_format_is_told_from_a_wrong_signature() {
-        let key = &KEYS[0];
-        let signature = sign(key, b"content");
+        let key = Signer::new(1);
+        let signature = key.sign(b"content");
         let line = signature.lines().nth(1).unwrap();
         let mut bytes = STANDARD.decode(line).unwrap();
         bytes[..2].copy_from_slice(b"Ed");
         let older = signature.replace(line, &STANDARD.encode(bytes));
-        let error = trusted(key).check_text(&older, &image(b"content")).unwrap_err();
+        let error = trusted(&key).check_text(&older, &image(b"content")).unwrap_err();
         assert!(error.to_string().contains("older format"), "{error}");
     }
 
@@ -226,7 +227,10 @@ mod tests {
     fn keys_are_read_as_minisign_writes_them_from_a_file_that_others_cannot_change() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("trusted-keys");
-        let boxes = KEYS.each_ref().map(|key| key.pk.to_box().unwrap().into_string());
+        let boxes = [1, 2].map(|seed| {
+            let key = Signer::new(seed).public_key();
+            format!("untrusted comment: minisign public key\n{key}\n")
+        });
         fs::write(&path, format!("# ours\n{}\n\n{}\n", boxes[0], boxes[1])).unwrap();
         let set_mode = |mode| fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
         set_mode(0o644);

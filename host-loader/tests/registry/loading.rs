@@ -19,7 +19,7 @@ fn mappings_of(name: &str) -> Vec<String> {
 }
 
 /// A library that has no root module, but says that it was started by a character at the end of `log`.
-fn announcing(scheme: &str, character: char, log: &Path) -> Vec<u8> {
+pub(crate) fn announcing(scheme: &str, character: char, log: &Path) -> Vec<u8> {
     let path = log.to_str().unwrap();
     // O_WRONLY | O_APPEND.
     let flags = 0x401;

@@ -8,6 +8,8 @@ mod discovery;
 mod fake_plugin;
 mod loading;
 mod log;
+#[path = "../support/minisign.rs"]
+mod minisign;
 mod real_plugins;
 mod routing;
 mod shared_object;

@@ -3,12 +3,15 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use futures_executor::block_on;
 use host_loader::plugin_api::{Config, ErrorKind};
 use host_loader::{FileSystems, FileSystemsBuilder, PluginLock};
-use minisign::KeyPair;
 
+use crate::loading::announcing;
+use crate::minisign::Signer;
 use crate::shared_object::{PluginDir, acceptable, compile, manifest};
 
 fn builder(dir: &PluginDir) -> FileSystemsBuilder {
@@ -232,17 +235,9 @@ fn a_file_that_was_named_is_held_to_the_lock_and_to_its_owner_too() {
     assert_has(&named().build().unwrap_err().to_string(), &["chmod go-w"]);
 }
 
-/// A new key, and its public half as a host is given it.
-fn key() -> (KeyPair, String) {
-    let key = KeyPair::generate_unencrypted_keypair().unwrap();
-    let public = key.pk.to_base64();
-    (key, public)
-}
-
 /// Signs a file as `minisign -Sm` does.
-fn sign(key: &KeyPair, file: &Path) {
-    let signature = minisign::sign(Some(&key.pk), &key.sk, fs::File::open(file).unwrap(), None, None);
-    fs::write(signature_of(file), signature.unwrap().into_string()).unwrap();
+fn sign(key: &Signer, file: &Path) {
+    fs::write(signature_of(file), key.sign(&fs::read(file).unwrap())).unwrap();
 }
 
 fn signature_of(file: &Path) -> String {
@@ -251,7 +246,8 @@ fn signature_of(file: &Path) -> String {
 
 #[test]
 fn a_signature_that_is_required_has_to_be_there_and_right() {
-    let (ours, public) = key();
+    let ours = Signer::new(1);
+    let public = ours.public_key();
     let dir = PluginDir::new();
     let path = dir.add("good", acceptable());
     let signed = || {
@@ -299,7 +295,8 @@ fn a_signature_that_is_required_has_to_be_there_and_right() {
 
 #[test]
 fn a_signature_that_is_not_required_is_not_to_be_wrong_where_keys_are_trusted() {
-    let ((ours, public), (theirs, _)) = (key(), key());
+    let (ours, theirs) = (Signer::new(1), Signer::new(2));
+    let public = ours.public_key();
     let dir = PluginDir::new();
     let path = dir.add("good", acceptable());
     let trusting = || builder(&dir).trusted_key(&public).build().unwrap();
@@ -322,4 +319,56 @@ fn a_trusted_key_that_is_none_is_an_error_of_the_program() {
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidConfig);
     assert!(!error.remedy().is_empty(), "{error}");
+}
+
+/// Ends a thread, also when the test fails.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The same ten thousand times, without the dynamic linker, is among the unit tests.
+#[test]
+fn a_plugin_that_is_swapped_while_it_is_loaded_runs_only_as_it_was_locked() {
+    let dir = PluginDir::new();
+    let log = dir.path().join("log");
+    fs::write(&log, "").unwrap();
+    let (good, bad) = (announcing("said", 'g', &log), announcing("said", 'b', &log));
+    let path = dir.add("said", &good);
+    lock(&dir);
+    let is_over = AtomicBool::new(false);
+    let (mut loaded, mut refused) = (0, 0);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let beside = path.with_extension("new");
+            let contents = [&bad, &good].into_iter().cycle();
+            for content in contents.take_while(|_| !is_over.load(Ordering::Relaxed)) {
+                fs::write(&beside, content).unwrap();
+                fs::rename(&beside, &path).unwrap();
+            }
+        });
+        let _over = Over(&is_over);
+        for _ in 0..100 {
+            let registry = builder(&dir).build().unwrap();
+            let error = block_on(registry.open_path("said://a/b"))
+                .err()
+                .unwrap()
+                .to_string();
+            if error.contains("fs_plugin_root_module") {
+                loaded += 1;
+            } else {
+                assert_has(&error, &["its SHA-256 is"]);
+                refused += 1;
+            }
+        }
+    });
+    assert!(loaded > 0 && refused > 0, "loaded {loaded}, refused {refused}");
+    let started = fs::read_to_string(&log).unwrap();
+    assert!(
+        !started.is_empty() && started.chars().all(|c| c == 'g'),
+        "{started}"
+    );
 }

@@ -82,9 +82,13 @@ fn update(session: &mut Session, dir: &Path, check: bool) -> Result<bool, Failur
             (true, false, number) => format!("{number} differ"),
             (false, _, number) => format!("written, {number} changed"),
         };
+        let number = match now.len() {
+            1 => "1 library".to_owned(),
+            number => format!("{number} libraries"),
+        };
         session
             .output
-            .line(&format!("{}: {} files, {state}", path.display(), now.len()))?;
+            .line(&format!("{}: {number}, {state}", path.display()))?;
     }
     Ok(is_new || !changes.is_empty())
 }
