@@ -21,6 +21,7 @@ use symbols::Symbols;
 
 pub(crate) use bundle::{BundledLibrary, DIRECTORY as BUNDLE_DIRECTORY};
 pub(crate) use glibc::parse_version;
+pub(crate) use symbols::Import;
 
 /// Names in one message.
 const NAMES_SHOWN: usize = 5;
@@ -33,9 +34,8 @@ pub(crate) struct HostProcess<'a> {
     pub(crate) defines: &'a dyn Fn(&[u8]) -> bool,
     /// Whether a library of this name is loaded.
     pub(crate) has_loaded: &'a dyn Fn(&str) -> bool,
-    /// Whether a library, or one that it needs, defines a symbol, in this version if there is one; `None` if
-    /// the library is not loaded.
-    pub(crate) library_defines: &'a dyn Fn(&str, &[u8], Option<&[u8]>) -> Option<bool>,
+    /// Whether a library, or one that it needs, defines a symbol; `None` if the library is not loaded.
+    pub(crate) library_defines: &'a dyn Fn(&str, &Import<'_>) -> Option<bool>,
 }
 
 /// What there is to say of a plugin that is not refused.

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use plugin_api::{Error, FileSystemFactory, HostRef, abi};
 
-use crate::audit::{self, BundledLibrary, HostProcess};
+use crate::audit::{self, BundledLibrary, HostProcess, Import};
 use crate::elf_image::refuse;
 use crate::trust::SealedImage;
 
@@ -211,9 +211,10 @@ fn has_loaded(name: &str) -> bool {
 }
 
 /// Whether a library, or one that it needs, defines a symbol; `None` if the library is not loaded.
-fn library_defines(library: &str, name: &[u8], version: Option<&[u8]>) -> Option<bool> {
+fn library_defines(library: &str, symbol: &Import<'_>) -> Option<bool> {
     let library = loaded(library)?;
-    let (Ok(name), Ok(version)) = (CString::new(name), version.map(CString::new).transpose()) else {
+    let version = symbol.version.map(CString::new).transpose();
+    let (Ok(name), Ok(version)) = (CString::new(symbol.name), version) else {
         return Some(false);
     };
     let handle = library.into_raw();
@@ -271,13 +272,15 @@ mod tests {
         if cfg!(target_env = "gnu") {
             assert!(has_loaded("libc.so.6"));
             assert!(!has_loaded("libnobody-has.so.7"));
-            assert_eq!(library_defines("libc.so.6", b"malloc", None), Some(true));
-            assert_eq!(library_defines("libc.so.6", b"frobnicate", None), Some(false));
+            let defines =
+                |library: &str, name: &[u8], version| library_defines(library, &Import { name, version });
+            assert_eq!(defines("libc.so.6", b"malloc", None), Some(true));
+            assert_eq!(defines("libc.so.6", b"frobnicate", None), Some(false));
             assert_eq!(
-                library_defines("libc.so.6", b"frobnicate", Some(b"GLIBC_2.4")),
+                defines("libc.so.6", b"frobnicate", Some(b"GLIBC_2.4")),
                 Some(false)
             );
-            assert_eq!(library_defines("libnobody-has.so.7", b"malloc", None), None);
+            assert_eq!(defines("libnobody-has.so.7", b"malloc", None), None);
         }
     }
 

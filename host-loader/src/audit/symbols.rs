@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use object::read::elf::{SectionHeader, Sym, VersionTable};
+use object::read::elf::{SectionHeader, Sym, Version, VersionTable};
 use object::{ReadRef, elf};
 use plugin_api::Error;
 
@@ -24,9 +24,11 @@ struct Export<'data> {
     protected: bool,
 }
 
-struct Import<'data> {
-    name: &'data [u8],
-    version: Option<&'data [u8]>,
+/// A symbol that a library uses and does not define.
+pub(crate) struct Import<'data> {
+    pub(crate) name: &'data [u8],
+    /// The version that the library was linked with, if there are versions.
+    pub(crate) version: Option<&'data [u8]>,
 }
 
 /// The dynamic symbols of a library.
@@ -74,7 +76,7 @@ impl<'data> Symbols<'data> {
                     let version = versions.version(version).map_err(invalid)?;
                     read.imports.push(Import {
                         name,
-                        version: version.map(|version| version.name()),
+                        version: version.map(Version::name),
                     });
                 }
                 continue;
@@ -184,7 +186,7 @@ impl<'data> Symbols<'data> {
         // The C library is in every process, also if a library does not say that it needs it.
         let libraries: Vec<&str> = linkage.system().chain(["libc.so.6"]).collect();
         let is_missing = |import: &&Import<'_>| {
-            let defined = |library: &&str| (host.library_defines)(library, import.name, import.version);
+            let defined = |library: &&str| (host.library_defines)(library, import);
             // A system library that is not loaded yet may define it; the dynamic linker will know.
             !bundled.contains(import.name) && libraries.iter().all(|library| defined(library) == Some(false))
         };

@@ -15,7 +15,7 @@ pub(crate) fn assert_current(name: &str, text: &str) {
         format!("<!-- begin: {name} -->\n"),
         format!("<!-- end: {name} -->"),
     );
-    let _turn = PAGE.lock().unwrap();
+    let turn = PAGE.lock().unwrap();
     let page = fs::read_to_string(&path).unwrap();
     let (before, rest) = page.split_once(&begin).expect("the page has the part");
     let (present, after) = rest.split_once(&end).expect("the part ends");
@@ -24,7 +24,7 @@ pub(crate) fn assert_current(name: &str, text: &str) {
         fs::write(&path, format!("{before}{begin}{wanted}{end}{after}")).unwrap();
         return;
     }
-    drop(_turn);
+    drop(turn);
     assert!(
         present == wanted,
         "{name} is out of date; run this test with FSPLUG_BLESS_DOCS=1\n{wanted}"

@@ -65,11 +65,7 @@ const BROKEN: &[Broken] = &[
         |dir| put(dir, b"hello"),
         &["not an ELF shared library"],
     ),
-    unloaded(
-        "cut off",
-        |dir| put(dir, &acceptable()[..acceptable().len() / 2]),
-        &["truncated"],
-    ),
+    unloaded("cut off", |dir| put(dir, &acceptable()[..40]), &["truncated"]),
     unloaded("a dangling link", dangling, &["cannot be read"]),
     unloaded("a FIFO", fifo, &["not a regular file"]),
     unloaded(
@@ -145,7 +141,12 @@ const BROKEN: &[Broken] = &[
         other_entry,
         &["broken.so"],
     ),
-    at_use("has another interface", "panicking", other_layout, &["differs"]),
+    at_use(
+        "has another interface",
+        "panicking",
+        other_layout,
+        &["rebuild the plugin"],
+    ),
     at_use(
         "panics when it starts",
         "panicking",
@@ -184,7 +185,11 @@ fn fifo(dir: &Path) {
 }
 
 fn program(dir: &Path) {
-    run_compiler(C, &file(dir), &[source("host.c").to_str().unwrap(), "-ldl"]);
+    run_compiler(
+        C,
+        &file(dir),
+        &["-no-pie", source("host.c").to_str().unwrap(), "-ldl"],
+    );
 }
 
 fn object_file(dir: &Path) {
@@ -359,12 +364,29 @@ fn listed(plugins: &Path) -> String {
 
 /// The text as it is on every machine, in one cell.
 fn for_the_book(text: &str, dir: &Path) -> String {
-    let mut text = text
+    let text = text
         .replace(file(dir).to_str().unwrap(), "…/broken.so")
         .replace(dir.to_str().unwrap(), "…");
-    if let Some((before, after)) = text.split_once("this system has ") {
-        let rest = after.split_once(';').map_or("", |(_version, rest)| rest);
-        text = format!("{before}this system has 2.36;{rest}");
-    }
+    let text = [
+        ("it needs glibc ", ",", "2.99"),
+        ("this system has ", ";", "2.36"),
+        ("built for ARM, this host is ", ";", "x86-64"),
+        ("this host ABI ", ";", "1.2"),
+        ("FileSystemAbi.", ": unexpected", "…"),
+        ("plugin-api ", "\n", "1.2.0"),
+    ]
+    .into_iter()
+    .fold(text, |text, (before, end, same)| {
+        between(&text, before, end, same)
+    });
     text.replace('|', "\\|").replace('\n', "<br>")
+}
+
+/// With what is between two texts, or follows the first, replaced.
+fn between(text: &str, before: &str, end: &str, same: &str) -> String {
+    let Some(begin) = text.find(before).map(|at| at + before.len()) else {
+        return text.to_owned();
+    };
+    let end = text[begin..].find(end).map_or(text.len(), |at| begin + at);
+    format!("{}{same}{}", &text[..begin], &text[end..])
 }

@@ -204,14 +204,14 @@ fn bundled_libraries_that_need_each_other_are_refused() {
 fn one_name_is_one_content_in_a_process() {
     let bundles = Bundles::new();
     let soname = "libdep-00112233.so.1";
-    let mut bundled = Vec::new();
+    let mut beside = Vec::new();
     for version in [1, 2] {
         let library = bundles.library(version, Some(soname));
         bundles.plugin(version, &library, &[]);
-        bundled.push(bundles.bundle(version, &library));
+        beside.push(bundles.bundle(version, &library));
     }
     // Which of the two comes first must not matter to the other, which is told.
-    for (first, second, path) in [("one", "two", &bundled[1]), ("two", "one", &bundled[0])] {
+    for (first, second, path) in [("one", "two", &beside[1]), ("two", "one", &beside[0])] {
         let host = Host {
             plugins: bundles.plugins.path(),
             environment: Vec::new(),
@@ -231,7 +231,7 @@ fn one_name_is_one_content_in_a_process() {
         }
     }
     // The same content is the same library.
-    fs::copy(&bundled[0], &bundled[1]).unwrap();
+    fs::copy(&beside[0], &beside[1]).unwrap();
     let fates = bundles.load_with(&["one", "two"], Vec::new());
     assert!(
         matches!(

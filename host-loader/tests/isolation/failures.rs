@@ -118,9 +118,10 @@ impl Scene {
                     return Err(error.to_owned());
                 }
                 let version = expected(name);
-                isolated &= match self.one_soname {
-                    true => line.starts_with(&format!("{version} ")) && line.ends_with(" 1"),
-                    false => *line == format!("{version} {version} 1"),
+                isolated &= if self.one_soname {
+                    line.starts_with(&format!("{version} ")) && line.ends_with(" 1")
+                } else {
+                    *line == format!("{version} {version} 1")
                 };
             }
         }

@@ -7,7 +7,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::process;
 
 /// What stands in front of everything that this allocator gave.
-const MARK: u64 = 0x7061_7274_6f66_6d65;
+const MARK: [u8; 8] = *b"mine own";
 
 /// Memory with a mark in front: another allocator cannot free it, and what has no mark ends the process.
 struct Marking;
@@ -17,8 +17,7 @@ static ALLOCATOR: Marking = Marking;
 
 /// The layout with room for the mark, and where the memory begins in it.
 fn with_mark(layout: Layout) -> Option<(Layout, usize)> {
-    let mark = Layout::new::<u64>();
-    mark.extend(layout).ok()
+    Layout::new::<[u8; 8]>().extend(layout).ok()
 }
 
 // SAFETY: the memory lies inside a larger allocation of the system's allocator, at an offset that keeps its
@@ -36,7 +35,7 @@ unsafe impl GlobalAlloc for Marking {
         // SAFETY: `offset` is within the allocation and at least the size of the mark.
         unsafe {
             let memory = start.add(offset);
-            memory.cast::<u64>().sub(1).write_unaligned(MARK);
+            memory.cast::<[u8; 8]>().sub(1).write(MARK);
             memory
         }
     }
@@ -45,14 +44,14 @@ unsafe impl GlobalAlloc for Marking {
         let Some((whole, offset)) = with_mark(layout) else {
             process::abort();
         };
-        let mark = memory.cast::<u64>().wrapping_sub(1);
+        let mark = memory.cast::<[u8; 8]>().wrapping_sub(1);
         // SAFETY: memory of this allocator has its mark there, and that of others the head of its block.
-        if unsafe { mark.read_unaligned() } != MARK {
+        if unsafe { mark.read() } != MARK {
             process::abort();
         }
         // SAFETY: the mark says that this is what `alloc` returned for the layout, and that it was not freed.
         unsafe {
-            mark.write_unaligned(0);
+            mark.write([0; 8]);
             System.dealloc(memory.sub(offset), whole);
         }
     }

@@ -14,12 +14,6 @@ pub extern "C" fn dep_version() -> i32 {
     VERSION.load(Ordering::Relaxed)
 }
 
-/// The version that a caller in Rust gets.
-#[inline(never)]
-pub fn used() -> i32 {
-    dep_version()
-}
-
 /// How often this copy was asked.
 pub fn count() -> i32 {
     COUNT.fetch_add(1, Ordering::SeqCst) + 1

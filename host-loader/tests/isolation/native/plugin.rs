@@ -14,7 +14,7 @@ pub extern "C" fn fs_plugin_test_built() -> i32 {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn fs_plugin_test_used() -> i32 {
-    dep::used()
+    dep::dep_version()
 }
 
 #[unsafe(no_mangle)]
