@@ -13,12 +13,15 @@ mod trust;
 
 use std::fmt;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures::future::join_all;
-use plugin_api::{Config, DiagnosisOptions, Error, ErrorKind, FileSystem, HostRef, Location, Probe, Result};
+use futures::future::{Either, join_all, select};
+use plugin_api::{
+    Config, DiagnosisOptions, Error, ErrorKind, FileSystem, HostRef, Location, Probe, Result, abi,
+};
 
 use crate::configuration::Configuration;
 use crate::diagnosis;
@@ -55,6 +58,9 @@ pub use selection::{Selection, SelectionCandidate};
 /// ```
 #[derive(Clone)]
 pub struct FileSystems(Arc<Registry>);
+
+/// What a plugin may take beyond the deadline of a shutdown.
+const LEEWAY: Duration = Duration::from_secs(5);
 
 /// What the clones of a [`FileSystems`] share.
 struct Registry {
@@ -211,21 +217,33 @@ impl FileSystems {
         self.0.telemetry_changed().await;
     }
 
-    /// Ends the background work of every loaded plugin. Running operations may finish within
-    /// `deadline`; new ones, and [`get`](Self::get), fail with [`ErrorKind::Closed`]. Idempotent.
+    /// Ends all file systems, those of `file` included, and the background work of every loaded plugin.
+    ///
+    /// Running operations may finish within `deadline`; what still runs then, and every new call on whatever this
+    /// registry has made, fails with [`ErrorKind::Closed`]. What was written and neither published nor persisted is
+    /// removed, for which plugins have one second more; what was persisted stays. Idempotent; also while another
+    /// shutdown, or the making of a file system, is under way.
     ///
     /// # Errors
-    /// The first failure of a plugin; the others are shut down all the same.
+    /// The first failure of a plugin; the others are shut down all the same. [`ErrorKind::Timeout`] if operations had
+    /// to be cut off, or if a plugin does not end.
     pub async fn shutdown(&self, deadline: Duration) -> Result<()> {
+        abi::check_fork()?;
         self.0.closed.store(true, Ordering::Release);
         let results = join_all(self.0.plugins.iter().map(|plugin| async move {
-            let Some(factory) = plugin.loaded_factory().await else {
-                return Ok(());
+            let end = async {
+                match plugin.loaded_factory().await {
+                    Some(factory) => factory.shutdown(deadline).await,
+                    None => Ok(()),
+                }
             };
-            factory.shutdown(deadline).await.map_err(|error| {
-                tracing::warn!(plugin = plugin.name(), "shutdown failed: {error}");
-                error.with_operation("shutdown").with_path(plugin.origin())
-            })
+            let ended = within(deadline.saturating_add(LEEWAY), end).await;
+            ended
+                .unwrap_or_else(|| Err(does_not_end(deadline)))
+                .map_err(|error| {
+                    tracing::warn!(plugin = plugin.name(), "shutdown failed: {error}");
+                    error.with_operation("shutdown").with_path(plugin.origin())
+                })
         }))
         .await;
         self.0.instances.clear();
@@ -233,11 +251,28 @@ impl FileSystems {
     }
 
     fn check_open(&self) -> Result<()> {
+        abi::check_fork()?;
         if self.0.closed.load(Ordering::Acquire) {
             return Err(Error::new(ErrorKind::Closed, "the file systems were shut down"));
         }
         Ok(())
     }
+}
+
+/// What a future comes to, unless the time is over before.
+async fn within<T>(time: Duration, future: impl Future<Output = T>) -> Option<T> {
+    match select(pin!(future), pin!(abi::sleep(time))).await {
+        Either::Left((output, _)) => Some(output),
+        Either::Right(_) => None,
+    }
+}
+
+fn does_not_end(deadline: Duration) -> Error {
+    Error::new(
+        ErrorKind::Timeout,
+        format!("the plugin did not end within {deadline:?} and {LEEWAY:?} more"),
+    )
+    .with_remedy("end the process; report this to the author of the plugin")
 }
 
 impl fmt::Debug for FileSystems {

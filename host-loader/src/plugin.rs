@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use futures::lock::Mutex;
-use plugin_api::{Error, ErrorKind, FileSystemFactory, HostRef, Manifest, Result, Schema};
+use plugin_api::{Error, ErrorKind, FileSystemFactory, HostRef, Manifest, Result, Schema, abi};
 
 use crate::audit::BundledLibrary;
 use crate::discovery::{Candidate, PluginToml};
@@ -66,7 +66,7 @@ pub(crate) struct Plugin {
 }
 
 impl Plugin {
-    /// A plugin that is part of the host's program.
+    /// A plugin that is part of the host's program, held to what the boundary holds others to.
     pub(crate) fn linked(manifest: Manifest, factory: Factory) -> Self {
         Self {
             path: None,
@@ -80,7 +80,7 @@ impl Plugin {
             rank: 0,
             named_by: "the program",
             shadowed_by: None,
-            factory: OnceLock::from(Ok(factory)),
+            factory: OnceLock::from(Ok(abi::isolate(factory))),
             loading: Arc::default(),
             reviewed: AtomicBool::new(false),
         }

@@ -7,6 +7,7 @@ use plugin_api::{Error, ErrorKind, Location, Result};
 use crate::dialect::Dialect;
 use crate::gate::Gate;
 use crate::metrics::Metrics;
+use crate::multipart_upload::Unfinished;
 use crate::settings::{MAX_EQUAL_PART_SIZE, Settings};
 
 /// One bucket as the file system sees it; what all verbs share.
@@ -24,6 +25,7 @@ pub(crate) struct Bucket {
     pub(crate) dialect: Arc<Dialect>,
     /// Closed together with the file system or its factory.
     pub(crate) gate: Arc<Gate>,
+    pub(crate) unfinished: Unfinished,
 }
 
 /// The longest key that S3 takes, in bytes.

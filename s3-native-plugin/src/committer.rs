@@ -70,11 +70,16 @@ impl S3Committer {
     }
 
     /// From here on somebody else may know of the upload, so it is never aborted implicitly.
-    fn keep_upload(&self) {
+    ///
+    /// # Errors
+    /// [`ErrorKind::Closed`] if closing the file system has aborted it.
+    fn keep_upload(&self) -> Result<()> {
         let mut guard = self.guard.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(mut guard) = guard.take() {
-            guard.keep();
+        if let Some(held) = guard.as_mut() {
+            held.keep()?;
+            *guard = None;
         }
+        Ok(())
     }
 
     async fn publish(&self, operation: &'static str) -> Result<()> {
@@ -84,7 +89,7 @@ impl S3Committer {
         if progress.is_published {
             return Ok(());
         }
-        self.keep_upload();
+        self.keep_upload()?;
         let may_be_published = self.is_recovered || progress.was_tried;
         progress.was_tried = true;
         // A file without an upload is looked for below if it may be published.
@@ -210,7 +215,7 @@ impl Committer for S3Committer {
     }
 
     fn recoverable(&self) -> Result<Recoverable> {
-        self.keep_upload();
+        self.keep_upload()?;
         Ok(self.state.encode())
     }
 }

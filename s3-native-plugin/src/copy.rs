@@ -125,7 +125,7 @@ async fn copy_parts(
     let mut guard = Upload::create(&Arc::new(target)).await?;
     match fill(operation, source, guard.upload()).await {
         Ok(etag) => {
-            guard.keep();
+            guard.completed();
             Ok(etag)
         }
         Err(error) => {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use plugin_api::{
@@ -18,12 +18,17 @@ use crate::credentials::DelegatedCredentials;
 use crate::delegation_token::{SessionTokenProvider, SessionTokenReceiver};
 use crate::diagnosis::{self, Limits};
 use crate::dialect::Dialects;
-use crate::file_system::S3FileSystem;
+use crate::file_system::{self, S3FileSystem};
 use crate::gate::Gate;
 use crate::memory::MemoryBudget;
 use crate::metrics::Metrics;
+use crate::multipart_upload::Unfinished;
 use crate::settings::{self, Settings};
 use crate::withheld;
+
+/// Threads for what blocks: local files of bulk copies, and names that are looked up. As many as are needed, started
+/// when they are.
+const BLOCKING_THREADS: usize = 32;
 
 /// Makes the file systems of buckets. What they share is made when the first one is.
 pub struct S3FileSystemFactory {
@@ -33,6 +38,7 @@ pub struct S3FileSystemFactory {
     runtime: Mutex<Option<Runtime>>,
     memory: OnceLock<Arc<MemoryBudget>>,
     clients: Mutex<Vec<(Arc<Settings>, aws_sdk_s3::Client)>>,
+    buckets: Mutex<Vec<Weak<Bucket>>>,
     dialects: Dialects,
     delegated: Arc<DelegatedCredentials>,
     metrics: Arc<Metrics>,
@@ -72,6 +78,7 @@ impl S3FileSystemFactory {
             runtime: Mutex::new(None),
             memory: OnceLock::new(),
             clients: Mutex::new(Vec::new()),
+            buckets: Mutex::new(Vec::new()),
             dialects: Dialects::default(),
             delegated: Arc::default(),
         }
@@ -91,6 +98,8 @@ impl S3FileSystemFactory {
         let number = AtomicUsize::new(0);
         let started = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(threads)
+            .max_blocking_threads(BLOCKING_THREADS)
+            .on_thread_start(plugin_api::runtime_thread_started)
             .thread_name_fn(move || format!("s3-native-{}", number.fetch_add(1, Ordering::Relaxed)))
             .enable_all()
             .build()
@@ -197,7 +206,7 @@ impl FileSystemFactory for S3FileSystemFactory {
         let dialect = self
             .dialects
             .of(settings.endpoint.url.as_deref(), settings.compatibility);
-        Ok(Arc::new(S3FileSystem::new(Arc::new(Bucket {
+        let bucket = Arc::new(Bucket {
             client,
             name,
             root: root.with_key(""),
@@ -207,7 +216,12 @@ impl FileSystemFactory for S3FileSystemFactory {
             metrics: self.metrics.clone(),
             dialect,
             gate: Gate::new(Some(self.gate.clone())),
-        }))))
+            unfinished: Unfinished::default(),
+        });
+        let mut buckets = lock(&self.buckets);
+        buckets.retain(|bucket| bucket.strong_count() > 0);
+        buckets.push(Arc::downgrade(&bucket));
+        Ok(Arc::new(S3FileSystem::new(bucket)))
     }
 
     fn delegation_token_provider(&self, config: &Config) -> Result<Option<Box<dyn DelegationTokenProvider>>> {
@@ -240,15 +254,19 @@ impl FileSystemFactory for S3FileSystemFactory {
         let Some(handle) = self.handle.get().cloned() else {
             return Ok(());
         };
-        if lock(&self.runtime).is_none() {
-            return Ok(());
-        }
         // On the runtime, since the caller need not have a clock.
         let gate = self.gate.clone();
-        let finished = handle
-            .spawn(async move { gate.close(deadline).await })
-            .await
-            .unwrap_or(false);
+        let buckets = lock(&self.buckets).clone();
+        let closing = handle.spawn(async move {
+            let finished = gate.close(deadline).await;
+            let buckets = buckets.iter().filter_map(Weak::upgrade);
+            futures::future::join_all(buckets.map(file_system::abort_unfinished)).await;
+            finished
+        });
+        // Cut off by another shutdown, which says how it went.
+        let Ok(finished) = closing.await else {
+            return Ok(());
+        };
         let runtime = lock(&self.runtime).take();
         if let Some(runtime) = runtime {
             // Returns at once; waiting here would block the caller's executor.

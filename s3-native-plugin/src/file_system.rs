@@ -14,6 +14,9 @@ use crate::listing::S3Lister;
 use crate::recoverable_writer::S3RecoverableWriter;
 use crate::{delete, input_stream, mkdirs, output_stream, rename, status};
 
+/// What the aborts of unfinished uploads have when a file system is closed.
+const ABORTS: Duration = Duration::from_secs(1);
+
 /// The file system of one bucket.
 pub(crate) struct S3FileSystem {
     bucket: Arc<Bucket>,
@@ -120,7 +123,9 @@ impl FileSystem for S3FileSystem {
 
     async fn close(&self, deadline: Duration) -> Result<()> {
         let deadline = deadline.min(self.bucket.settings.close_timeout);
-        if self.bucket.gate.close(deadline).await {
+        let finished = self.bucket.gate.close(deadline).await;
+        abort_unfinished(Arc::clone(&self.bucket)).await;
+        if finished {
             return Ok(());
         }
         Err(Error::new(
@@ -130,5 +135,18 @@ impl FileSystem for S3FileSystem {
         .with_operation("close")
         .with_path(&self.bucket.root)
         .with_remedy("allow more time, or cancel them"))
+    }
+}
+
+/// Aborts the uploads of a bucket that nobody else knows of, once its file system is closed.
+pub(crate) async fn abort_unfinished(bucket: Arc<Bucket>) {
+    if tokio::time::timeout(ABORTS, bucket.unfinished.abort())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            bucket = bucket.name,
+            "unfinished uploads may be left: the store does not answer"
+        );
     }
 }

@@ -16,6 +16,7 @@ mod part_plan;
 mod publish;
 mod refusal;
 mod target;
+mod unfinished;
 mod upload;
 
 pub(crate) use identity::{Content, Found, find};
@@ -24,6 +25,7 @@ pub(crate) use part_plan::{MAX_OBJECT_SIZE, MAX_PARTS, PartPlan, check_object_si
 pub(crate) use publish::{complete, is_error_in_200, may_have_taken_effect, pause, put};
 pub(crate) use refusal::{gone, taken, upload_gone};
 pub(crate) use target::{Nonce, Target};
+pub(crate) use unfinished::Unfinished;
 pub(crate) use upload::{ListedPart, Part, Upload, UploadGuard, abort, bare};
 
 /// Collects bytes and uploads them in parts; an upload is begun when the first part is full.
@@ -37,7 +39,7 @@ pub(crate) struct MultipartUpload {
     plan: PartPlan,
     buffer: PartBuffer,
     /// Before `upload`, so that dropping cancels the parts before it aborts the upload.
-    in_flight: JoinSet<Result<Part>>,
+    in_flight: JoinSet<Option<Result<Part>>>,
     upload: Option<UploadGuard>,
     /// Those that are stored, by number.
     parts: BTreeMap<u32, Part>,
@@ -171,7 +173,7 @@ impl MultipartUpload {
             return Err(self.closed());
         };
         let status = complete(operation, guard.upload(), &parts).await?;
-        guard.keep();
+        guard.completed();
         Ok(status)
     }
 
@@ -262,7 +264,8 @@ impl MultipartUpload {
             drop(reservation);
             part
         };
-        self.in_flight.spawn_on(task, &self.target.bucket.runtime);
+        let bucket = &self.target.bucket;
+        self.in_flight.spawn_on(bucket.gate.escort(task), &bucket.runtime);
         Ok(())
     }
 
@@ -280,9 +283,9 @@ impl MultipartUpload {
         Ok(true)
     }
 
-    fn take_in(&mut self, joined: Result<Result<Part>, JoinError>) -> Result<()> {
+    fn take_in(&mut self, joined: Result<Option<Result<Part>>, JoinError>) -> Result<()> {
         let part = match joined {
-            Ok(part) => part?,
+            Ok(Some(part)) => part?,
             Err(error) if error.is_panic() => {
                 return Err(self.target.error(
                     "UploadPart",
@@ -290,7 +293,7 @@ impl MultipartUpload {
                     "the upload of a part panicked",
                 ));
             }
-            Err(_) => {
+            Ok(None) | Err(_) => {
                 return Err(self.target.error(
                     "UploadPart",
                     ErrorKind::Closed,

@@ -154,7 +154,7 @@ impl RecoverableStream for S3RecoverableStream {
         if state.has_upload()
             && let Some(guard) = self.writer.upload()
         {
-            guard.keep();
+            guard.keep()?;
         }
         Ok(state.encode_with_tail(self.writer.tail()))
     }

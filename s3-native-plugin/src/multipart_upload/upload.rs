@@ -15,6 +15,7 @@ use plugin_api::{Error, ErrorKind, Location, Result};
 use tokio::sync::oneshot;
 
 use super::target::{Target, encode_crc32c};
+use super::unfinished::Custody;
 use super::{part_plan, refusal};
 use crate::bucket::Bucket;
 use crate::dialect::refuses_checksum;
@@ -62,6 +63,7 @@ pub(crate) struct Upload {
     keeps_checksums: bool,
     sends_checksums: AtomicBool,
     _counted: Counted,
+    pub(super) custody: Custody,
 }
 
 impl Upload {
@@ -76,6 +78,7 @@ impl Upload {
             keeps_checksums,
             sends_checksums: AtomicBool::new(keeps_checksums),
             _counted: target.bucket.metrics.one_more(Gauge::OpenUploads),
+            custody: Custody::shared(),
         })
     }
 
@@ -87,14 +90,14 @@ impl Upload {
         let (sender, receiver) = oneshot::channel();
         let runtime = target.bucket.runtime.clone();
         let target = Arc::clone(target);
-        runtime.spawn({
+        runtime.spawn(target.bucket.gate.escort({
             let target = Arc::clone(&target);
             async move {
                 let created = Self::request(&target).await.map(UploadGuard::armed);
                 // A refused guard is dropped right here.
                 drop(sender.send(created));
             }
-        });
+        }));
         receiver.await.unwrap_or_else(|_| {
             Err(target.error(
                 "CreateMultipartUpload",
@@ -147,6 +150,7 @@ impl Upload {
                 keeps_checksums: reply.checksum_algorithm() == Some(&ChecksumAlgorithm::Crc32C),
                 sends_checksums: AtomicBool::new(checksums),
                 _counted: target.bucket.metrics.one_more(Gauge::OpenUploads),
+                custody: Custody::ours(),
             }));
         }
     }
@@ -379,6 +383,7 @@ pub(crate) struct UploadGuard {
 
 impl UploadGuard {
     fn armed(upload: Arc<Upload>) -> Self {
+        upload.target.bucket.unfinished.add(Arc::downgrade(&upload));
         Self { upload, armed: true }
     }
 
@@ -393,12 +398,33 @@ impl UploadGuard {
 
     /// Whether dropping this aborts the upload.
     pub(crate) fn is_armed(&self) -> bool {
-        self.armed
+        self.armed && self.upload.custody.is_ours()
     }
 
     /// From here on only an explicit request aborts the upload.
-    pub(crate) fn keep(&mut self) {
+    ///
+    /// # Errors
+    /// [`ErrorKind::Closed`] if the file system was closed and has aborted it.
+    pub(crate) fn keep(&mut self) -> Result<()> {
         self.armed = false;
+        if self.upload.custody.share() {
+            return Ok(());
+        }
+        Err(self
+            .upload
+            .target
+            .error(
+                "persist",
+                ErrorKind::Closed,
+                "the file system was closed, which aborted the upload",
+            )
+            .with_remedy("persist a file before its file system is closed"))
+    }
+
+    /// Nothing is left to abort.
+    pub(crate) fn completed(&mut self) {
+        self.armed = false;
+        self.upload.custody.share();
     }
 
     /// Aborts the upload now, if dropping this would. After a failure it is tried again on drop.
@@ -406,6 +432,7 @@ impl UploadGuard {
         if self.armed {
             self.upload.abort().await?;
             self.armed = false;
+            self.upload.custody.give_up();
         }
         Ok(())
     }
@@ -413,18 +440,26 @@ impl UploadGuard {
 
 impl Drop for UploadGuard {
     fn drop(&mut self) {
-        if !self.armed {
+        if !self.is_armed() {
             return;
         }
         let upload = Arc::clone(&self.upload);
-        let runtime = self.upload.target.bucket.runtime.clone();
-        runtime.spawn(async move {
-            if let Err(error) = upload.abort().await {
-                tracing::warn!(
-                    upload_id = %upload.id,
-                    "an abandoned upload could not be aborted and stays until a lifecycle rule removes it: {error}"
-                );
-            }
+        let bucket = &self.upload.target.bucket;
+        // Given up at its end only: a file system that is closed meanwhile tries again.
+        let abort = bucket.gate.escort(async move {
+            abort_in_background(Arc::clone(&upload)).await;
+            upload.custody.give_up();
         });
+        bucket.runtime.spawn(abort);
+    }
+}
+
+/// Aborts an upload for which nobody waits.
+pub(super) async fn abort_in_background(upload: Arc<Upload>) {
+    if let Err(error) = upload.abort().await {
+        tracing::warn!(
+            upload_id = %upload.id,
+            "an abandoned upload could not be aborted and stays until a lifecycle rule removes it: {error}"
+        );
     }
 }
