@@ -35,6 +35,8 @@ mod host;
 mod interface;
 mod layout;
 mod module;
+#[cfg(test)]
+mod panic_tests;
 mod records;
 mod remote;
 #[cfg(test)]
