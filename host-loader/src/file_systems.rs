@@ -6,6 +6,7 @@ mod configured;
 mod delegation_tokens;
 mod instances;
 mod metrics;
+mod open_streams;
 mod resolve;
 mod routing;
 mod selection;
@@ -27,6 +28,7 @@ use crate::configuration::Configuration;
 use crate::diagnosis;
 use crate::discovery::SearchedPlace;
 use crate::plugin::{Plugin, PluginReport};
+use crate::streams::{Limits, Streams};
 use crate::telemetry::FilterListener;
 use crate::trust::Trust;
 use instances::Instances;
@@ -80,6 +82,7 @@ struct Registry {
     default_root: Option<Location>,
     instances: Instances,
     trust: Arc<Trust>,
+    streams: Streams,
     closed: Arc<AtomicBool>,
 }
 
@@ -144,6 +147,7 @@ impl FileSystems {
             .instances
             .get_or_create(path, || async {
                 self.review(plugin)?;
+                let limits = Limits::read(&self.0.config, path.scheme())?;
                 let factory = plugin.factory(self.0.host.as_ref(), &self.0.closed).await?;
                 let root = path.with_key("");
                 let instance = factory
@@ -152,7 +156,7 @@ impl FileSystems {
                     .map_err(|error| error.with_path(&root))?;
                 // A shutdown in the meantime has not seen this instance.
                 self.check_open()?;
-                Ok(instance)
+                Ok(self.0.streams.watch(root, limits, instance))
             })
             .await
     }
@@ -221,8 +225,8 @@ impl FileSystems {
     ///
     /// Running operations may finish within `deadline`; what still runs then, and every new call on whatever this
     /// registry has made, fails with [`ErrorKind::Closed`]. What was written and neither published nor persisted is
-    /// removed, for which plugins have one second more; what was persisted stays. Idempotent; also while another
-    /// shutdown, or the making of a file system, is under way.
+    /// removed, for which plugins have one second more; what was persisted stays. Streams that are still open at the
+    /// end are logged. Idempotent; also while another shutdown, or the making of a file system, is under way.
     ///
     /// # Errors
     /// The first failure of a plugin; the others are shut down all the same. [`ErrorKind::Timeout`] if operations had
@@ -230,6 +234,7 @@ impl FileSystems {
     pub async fn shutdown(&self, deadline: Duration) -> Result<()> {
         abi::check_fork()?;
         self.0.closed.store(true, Ordering::Release);
+        self.0.streams.close();
         let results = join_all(self.0.plugins.iter().map(|plugin| async move {
             let end = async {
                 match plugin.loaded_factory().await {
@@ -247,6 +252,7 @@ impl FileSystems {
         }))
         .await;
         self.0.instances.clear();
+        self.0.streams.report_open();
         results.into_iter().collect()
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 use plugin_api::{Config, Error, FileSystemFactory, HostRef, Manifest, Result, Schema};
 
@@ -12,6 +13,7 @@ use crate::configuration::{DEFAULT_SCHEME, STRICT_CONFIG, Sources};
 use crate::discovery::{self, Place, Surroundings};
 use crate::local::LocalFileSystemFactory;
 use crate::plugin::Plugin;
+use crate::streams::{Clock, Streams};
 use crate::telemetry::tell_of_filter_changes;
 use crate::trust::TrustOptions;
 use crate::{loader, manifest_note};
@@ -27,6 +29,7 @@ pub struct FileSystemsBuilder {
     factories: Vec<(Manifest, Arc<dyn FileSystemFactory>)>,
     host: Option<HostRef>,
     pub(crate) trust: TrustOptions,
+    clock: Clock,
 }
 
 impl FileSystemsBuilder {
@@ -40,6 +43,7 @@ impl FileSystemsBuilder {
             factories: Vec::new(),
             host: None,
             trust: TrustOptions::default(),
+            clock: Clock::system(),
         }
     }
 
@@ -137,6 +141,13 @@ impl FileSystemsBuilder {
         self
     }
 
+    /// Another clock than that of the system for whoever waits to open a stream, for tests. Nobody notices that it was set
+    /// forward before [`FileSystems::clock_changed`] is called.
+    pub fn clock(mut self, now: impl Fn() -> Instant + Send + Sync + 'static) -> Self {
+        self.clock = Clock::set_by(now);
+        self
+    }
+
     /// Finds the plugins: reads their manifests and audits their files, without running any code of
     /// theirs. Blocks for as long as that takes, some ten microseconds a plugin.
     ///
@@ -200,6 +211,7 @@ impl FileSystemsBuilder {
             default_root,
             instances: Instances::default(),
             trust,
+            streams: Streams::new(self.clock),
             closed: Arc::default(),
         });
         let listener: Weak<Registry> = Arc::downgrade(&registry);
