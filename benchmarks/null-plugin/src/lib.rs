@@ -1,4 +1,4 @@
-//! A plugin that does nothing: one file of zeros, whatever the path.
+//! A plugin that does nothing: one file of zeros, whatever the path, and nothing of what is written.
 //!
 //! The benchmark calls it twice, linked and loaded, so that the difference is the boundary.
 
@@ -50,8 +50,11 @@ impl FileSystem for NullFileSystem {
         }))
     }
 
-    async fn create(&self, _path: &Location, _options: &CreateOptions) -> Result<Box<dyn OutputStream>> {
-        Err(Error::unsupported("the null plugin", "writes"))
+    async fn create(&self, path: &Location, _options: &CreateOptions) -> Result<Box<dyn OutputStream>> {
+        Ok(Box::new(NullOutput {
+            location: path.clone(),
+            position: 0,
+        }))
     }
 
     async fn delete(&self, _path: &Location, recursive: bool) -> Result<bool> {
@@ -98,6 +101,49 @@ impl InputStream for NullInput {
     }
 
     async fn close(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Looks at nothing that is written.
+struct NullOutput {
+    location: Location,
+    position: u64,
+}
+
+#[plugin_api::async_trait]
+impl OutputStream for NullOutput {
+    async fn write(&mut self, data: &[u8]) -> Result<()> {
+        self.position += data.len() as u64;
+        Ok(())
+    }
+
+    async fn write_bytes(&mut self, data: Bytes) -> Result<()> {
+        self.position += data.len() as u64;
+        Ok(())
+    }
+
+    fn position(&self) -> u64 {
+        self.position
+    }
+
+    fn location(&self) -> Location {
+        self.location.clone()
+    }
+
+    async fn flush(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    async fn sync(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    async fn close(&mut self) -> Result<FileStatus> {
+        Ok(FileStatus::file(self.location.clone(), self.position))
+    }
+
+    async fn abort(&mut self) -> Result<()> {
         Ok(())
     }
 }
