@@ -23,6 +23,8 @@
     reason = "the code that sabi_trait and StableAbi generate"
 )]
 
+#[doc(hidden)]
+pub mod c;
 mod chunk;
 mod deadline;
 mod error;

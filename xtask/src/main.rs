@@ -7,6 +7,7 @@ mod count;
 mod demo;
 mod dist;
 mod explore;
+mod header;
 mod plugin_build;
 mod report;
 mod server;
@@ -37,6 +38,7 @@ enum Task {
     Plugin(plugin_build::Options),
     Bench(bench::Options),
     Explore(explore::Options),
+    Header(header::Options),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         Task::Plugin(options) => plugin_build::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Explore(options) => explore::run(&options),
+        Task::Header(options) => header::run(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

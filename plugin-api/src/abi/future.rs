@@ -52,6 +52,16 @@ impl Enter {
         }
     }
 
+    /// Fails as a new operation would.
+    pub(super) fn check_open(&self) -> Result<()> {
+        self.gate.check_open()
+    }
+
+    /// Runs an operation, unless the gate is closed.
+    pub(super) async fn inside<T>(&self, operation: impl Future<Output = Result<T>>) -> Result<T> {
+        self.gate.run(operation).await
+    }
+
     /// Refuses new operations, ends those that run by the deadline at the latest, then `finish`es in the time that is
     /// left.
     pub(super) async fn end<F>(&self, deadline: Duration, finish: impl FnOnce(Duration) -> F) -> Result<()>

@@ -58,15 +58,19 @@ extern "C" fn construct<P: Export>() -> RootModuleResult {
 extern "C" fn new_factory<P: Export>(host: HostAbi_TO<RArc<()>>) -> WireResult<FactoryAbi_TO<RBox<()>>> {
     let made = catch_unwind(AssertUnwindSafe(|| {
         let host: HostRef = Arc::new(RemoteHost(host));
-        // Statics of the plugin, which a second host shares.
-        static INSTALL: Once = Once::new();
-        INSTALL.call_once(|| {
-            crate::telemetry::install(Arc::clone(&host));
-            crate::telemetry::install_panic_hook();
-        });
+        install_telemetry(&host);
         P::new_factory(host).map(serve_factory)
     }));
     to_wire(made.unwrap_or_else(|panic| Err(panic_error("make factory", panic))))
+}
+
+/// Sends what the plugin logs to this host. Its statics are the plugin's, which a second host shares.
+pub(super) fn install_telemetry(host: &HostRef) {
+    static INSTALL: Once = Once::new();
+    INSTALL.call_once(|| {
+        crate::telemetry::install(Arc::clone(host));
+        crate::telemetry::install_panic_hook();
+    });
 }
 
 /// Takes up the plugin whose loader symbol is at `symbol` and makes its factory.

@@ -1,0 +1,166 @@
+//! The threads that run operations in callback form: few, started when they are needed, named `fsplug-c-N`.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+
+use super::operation::{Completion, Operation, returned};
+use crate::abi::signals::runtime_thread_started;
+use crate::{Error, ErrorKind, Result};
+
+/// They only poll: the work itself is done by the plugin's runtime.
+const MAX_THREADS: usize = 4;
+
+/// One operation in callback form.
+pub(super) struct Task {
+    /// `None` once it has ended. Whoever takes it out calls the callback.
+    running: Mutex<Option<(Operation, Completion)>>,
+    is_queued: AtomicBool,
+    is_cancelled: AtomicBool,
+}
+
+impl Task {
+    pub(super) fn cancel(self: &Arc<Self>) {
+        self.is_cancelled.store(true, Ordering::Release);
+        Arc::clone(self).wake();
+    }
+
+    /// Polls it once, and tells the caller if that was its end.
+    fn run(self: Arc<Self>) {
+        // From here on it may be queued again. Another thread that then takes it waits for this one.
+        self.is_queued.store(false, Ordering::Release);
+        let ended = {
+            let mut running = lock(&self.running);
+            let Some((operation, _)) = running.as_mut() else {
+                return;
+            };
+            let polled = if self.is_cancelled.load(Ordering::Acquire) {
+                Poll::Ready(Err(Error::new(
+                    ErrorKind::Cancelled,
+                    "the operation was cancelled",
+                )))
+            } else {
+                operation.poll(&mut Context::from_waker(&Waker::from(Arc::clone(&self))))
+            };
+            match polled {
+                Poll::Pending => return,
+                Poll::Ready(result) => running.take().map(|running| (running, result)),
+            }
+        };
+        if let Some(((operation, completion), result)) = ended {
+            let name = operation.name;
+            // Of what the caller lent, and of the task, nothing is left here when it hears of the end.
+            drop((operation, self));
+            completion.tell(returned(name, result));
+        }
+    }
+}
+
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {
+        if !self.is_queued.swap(true, Ordering::AcqRel) {
+            DRIVER.push(self);
+        }
+    }
+}
+
+/// Gives the operation to the threads.
+pub(super) fn start(operation: Operation, completion: Completion) -> Result<()> {
+    DRIVER.ensure_one_thread().map_err(|error| {
+        Error::new(ErrorKind::Exhausted, "no thread can be started for the operation")
+            .with_source(&error)
+            .with_remedy("raise the limit of threads, or make the call without a completion")
+    })?;
+    let task = Arc::new(Task {
+        running: Mutex::new(None),
+        is_queued: AtomicBool::new(false),
+        is_cancelled: AtomicBool::new(false),
+    });
+    completion.give_handle(&task);
+    *lock(&task.running) = Some((operation, completion));
+    task.wake();
+    Ok(())
+}
+
+struct Driver {
+    state: Mutex<State>,
+    has_work: Condvar,
+}
+
+struct State {
+    queue: VecDeque<Arc<Task>>,
+    threads: usize,
+    idle: usize,
+}
+
+static DRIVER: Driver = Driver {
+    state: Mutex::new(State {
+        queue: VecDeque::new(),
+        threads: 0,
+        idle: 0,
+    }),
+    has_work: Condvar::new(),
+};
+
+impl Driver {
+    fn push(&'static self, task: Arc<Task>) {
+        let mut state = lock(&self.state);
+        state.queue.push_back(task);
+        if state.queue.len() > state.idle && state.threads < MAX_THREADS {
+            // The threads that there are do it, if there can be no more.
+            let _ = self.start_thread(&mut state);
+        }
+        drop(state);
+        self.has_work.notify_one();
+    }
+
+    fn ensure_one_thread(&'static self) -> io::Result<()> {
+        let mut state = lock(&self.state);
+        if state.threads > 0 {
+            return Ok(());
+        }
+        self.start_thread(&mut state)
+    }
+
+    fn start_thread(&'static self, state: &mut State) -> io::Result<()> {
+        let name = format!("fsplug-c-{}", state.threads + 1);
+        thread::Builder::new().name(name).spawn(|| self.work())?;
+        state.threads += 1;
+        Ok(())
+    }
+
+    fn work(&self) {
+        runtime_thread_started();
+        IS_DRIVER.set(true);
+        let mut state = lock(&self.state);
+        loop {
+            if let Some(task) = state.queue.pop_front() {
+                drop(state);
+                task.run();
+                state = lock(&self.state);
+            } else {
+                state.idle += 1;
+                state = self.has_work.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state.idle -= 1;
+            }
+        }
+    }
+}
+
+thread_local! {
+    static IS_DRIVER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this is one of the threads.
+pub(super) fn is_driver() -> bool {
+    IS_DRIVER.get()
+}
+
+/// No code of the plugin's runs under these locks but that of an operation, whose panics are caught.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

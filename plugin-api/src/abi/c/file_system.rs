@@ -1,0 +1,362 @@
+//! The functions of a file system and its listings.
+
+use std::ffi::c_char;
+use std::ptr::null_mut;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::arguments::{Out, extensions, location, optional_text, options};
+use super::handle::{self, Object, single};
+use super::numbers::{FSPLUG_INJECT_ENTROPY, FSPLUG_OVERWRITE, FSPLUG_RECURSIVE};
+use super::operation::{Completion, at_once, entry, start, start_last};
+use super::results;
+use super::types::{
+    CBytes, CCompletion, CCreateOptions, CError, CFileSystem, CInputStream, CListOptions, CLister,
+    COpenOptions, COutputStream, CPage,
+};
+use crate::abi::future::Enter;
+use crate::{CreateOptions, FileSystemExt, ListOptions, OpenOptions, Result, WriteMode};
+
+pub(super) unsafe extern "C" fn close(
+    file_system: *const CFileSystem,
+    deadline_ms: u64,
+    completion: *const CCompletion,
+) -> *mut CError {
+    entry("close", || {
+        // SAFETY: arguments as the table says.
+        let (file_system, completion) = unsafe {
+            (
+                Arc::clone(handle::file_system(file_system)?),
+                Completion::new(completion)?,
+            )
+        };
+        let enter = file_system.enter.clone();
+        let work = async move {
+            let deadline = Duration::from_millis(deadline_ms);
+            let end = file_system.enter.end(deadline, |rest| file_system.close(rest));
+            end.await
+        };
+        start_last("close", &enter, completion, Box::pin(work))
+    })
+}
+
+pub(super) unsafe extern "C" fn capabilities(file_system: *const CFileSystem, out: *mut u64) -> *mut CError {
+    entry("capabilities", || {
+        // SAFETY: arguments as the table says.
+        let (file_system, out) = unsafe { (handle::file_system(file_system)?, Out::new(out, 0)?) };
+        out.set(Enter::ask(0, || file_system.capabilities().bits()));
+        Ok(())
+    })
+}
+
+pub(super) unsafe extern "C" fn entropy_key(
+    file_system: *const CFileSystem,
+    out: *mut *mut CBytes,
+) -> *mut CError {
+    entry("entropy key", || {
+        // SAFETY: arguments as the table says.
+        let (file_system, out) = unsafe { (handle::file_system(file_system)?, Out::new(out, null_mut())?) };
+        let key = at_once(
+            "entropy key",
+            &file_system.enter,
+            || Ok(file_system.entropy_key()),
+        )?;
+        out.set(key.map_or(null_mut(), |key| results::text(&key)));
+        Ok(())
+    })
+}
+
+pub(super) unsafe extern "C" fn status(
+    file_system: *const CFileSystem,
+    path: *const c_char,
+    out: *mut *mut CPage,
+    completion: *const CCompletion,
+) -> *mut CError {
+    entry("status", || {
+        // SAFETY: arguments as the table says.
+        let (file_system, path, out, completion) = unsafe {
+            (
+                Arc::clone(handle::file_system(file_system)?),
+                location(path)?,
+                Out::new(out, null_mut())?,
+                Completion::new(completion)?,
+            )
+        };
+        let enter = file_system.enter.clone();
+        let work = async move {
+            let status = file_system.status(&path).await?;
+            out.set(results::page(&[status]));
+            Ok(())
+        };
+        start("status", &enter, completion, Box::pin(work))
+    })
+}
+
+pub(super) unsafe extern "C" fn exists(
+    file_system: *const CFileSystem,
+    path: *const c_char,
+    out: *mut bool,
+    completion: *const CCompletion,
+) -> *mut CError {
+    entry("exists", || {
+        // SAFETY: arguments as the table says.
+        let (file_system, path, out, completion) = unsafe {
+            (
+                Arc::clone(handle::file_system(file_system)?),
+                location(path)?,
+                Out::new(out, false)?,
+                Completion::new(completion)?,
+            )
+        };
+        let enter = file_system.enter.clone();
+        let work = async move {
+            out.set(file_system.exists(&path).await?);
+            Ok(())
+        };
+        start("exists", &enter, completion, Box::pin(work))
+    })
+}
+
+pub(super) unsafe extern "C" fn list(
+    file_system: *const CFileSystem,
+    path: *const c_char,
+    given: *const CListOptions,
+    out: *mut *mut CLister,
+    completion: *const CCompletion,
+) -> *mut CError {
+    entry("list", || {
+        // SAFETY: arguments as the table says.
+        let (file_system, path, given, out, completion) = unsafe {
+            (
+                Arc::clone(handle::file_system(file_system)?),
+                location(path)?,
+                list_options(given)?,
+                Out::new(out, null_mut())?,
+                Completion::new(completion)?,
+            )
+        };
+        let enter = file_system.enter.clone();
+        let work = async move {
+            let lister = file_system.list(&path, &given).await?;
+            out.give(Object::Lister(single(lister, &file_system.enter)));
+            Ok(())
+        };
+        start("list", &enter, completion, Box::pin(work))
+    })
+}
+
+/// # Safety
+/// `given` is null or points to options as `fsplug.h` describes them.
+unsafe fn list_options(given: *const CListOptions) -> Result<ListOptions> {
+    // SAFETY: the caller's promise is passed on.
+    let Some(given) = (unsafe { options(given)? }) else {
+        return Ok(ListOptions::default());
+    };
+    Ok(ListOptions {
+        recursive: given.flags & FSPLUG_RECURSIVE != 0,
+        page_size: given.page_size,
+        // SAFETY: as above.
+        extensions: unsafe { extensions(given.extensions, given.extension_count)? },
+    })
+}
+
+pub(super) unsafe extern "C" fn list_next(
+    lister: *const CLister,
+    out: *mut *mut CPage,
+    completion: *const CCompletion,
+) -> *mut CError {
+    entry("list", || {
+        // SAFETY: arguments as the table says.
+        let (mut lister, out, completion) = unsafe {
+            (
+                handle::lister(lister)?.lease()?,
+                Out::new(out, null_mut())?,
+                Completion::new(completion)?,
+            )
+        };
+        let enter = lister.enter.clone();
+        let work = async move {
+            if let Some(page) = lister.next_page().await? {
+                out.set(results::page(&page));
+            }
+            Ok(())
+        };
+        start("list", &enter, completion, Box::pin(work))
+    })
+}
+
+pub(super) unsafe extern "C" fn open(
+    file_system: *const CFileSystem,
+    path: *const c_char,
+    given: *const COpenOptions,
+    out: *mut *mut CInputStream,
+    completion: *const CCompletion,
+) -> *mut CError {
+    entry("open", || {
+        // SAFETY: arguments as the table says.
+        let (file_system, path, given, out, completion) = unsafe {
+            (
+                Arc::clone(handle::file_system(file_system)?),
+                location(path)?,
+                open_options(given)?,
+                Out::new(out, null_mut())?,
+                Completion::new(completion)?,
+            )
+        };
+        let enter = file_system.enter.clone();
+        let work = async move {
+            let stream = file_system.open(&path, &given).await?;
+            out.give(Object::Input(single(stream, &file_system.enter)));
+            Ok(())
+        };
+        start("open", &enter, completion, Box::pin(work))
+    })
+}
+
+/// # Safety
+/// `given` is null or points to options as `fsplug.h` describes them.
+unsafe fn open_options(given: *const COpenOptions) -> Result<OpenOptions> {
+    // SAFETY: the caller's promise is passed on.
+    let Some(given) = (unsafe { options(given)? }) else {
+        return Ok(OpenOptions::default());
+    };
+    // SAFETY: as above.
+    let (if_match, extensions) = unsafe {
+        (
+            optional_text(given.if_match, "entity tag")?,
+            extensions(given.extensions, given.extension_count)?,
+        )
+    };
+    Ok(OpenOptions {
+        buffer_size: given.buffer_size,
+        if_match: if_match.to_owned(),
+        status: None,
+        extensions,
+    })
+}
+
+pub(super) unsafe extern "C" fn create(
+    file_system: *const CFileSystem,
+    path: *const c_char,
+    given: *const CCreateOptions,
+    out: *mut *mut COutputStream,
+    completion: *const CCompletion,
+) -> *mut CError {
+    entry("create", || {
+        // SAFETY: arguments as the table says.
+        let (file_system, path, given, out, completion) = unsafe {
+            (
+                Arc::clone(handle::file_system(file_system)?),
+                location(path)?,
+                create_options(given)?,
+                Out::new(out, null_mut())?,
+                Completion::new(completion)?,
+            )
+        };
+        let enter = file_system.enter.clone();
+        let work = async move {
+            let stream = file_system.create(&path, &given).await?;
+            out.give(Object::Output(single(stream, &file_system.enter)));
+            Ok(())
+        };
+        start("create", &enter, completion, Box::pin(work))
+    })
+}
+
+/// # Safety
+/// `given` is null or points to options as `fsplug.h` describes them.
+pub(super) unsafe fn create_options(given: *const CCreateOptions) -> Result<CreateOptions> {
+    // SAFETY: the caller's promise is passed on.
+    let Some(given) = (unsafe { options(given)? }) else {
+        return Ok(CreateOptions::default());
+    };
+    // SAFETY: as above.
+    let (content_type, extensions) = unsafe {
+        (
+            optional_text(given.content_type, "media type")?,
+            extensions(given.extensions, given.extension_count)?,
+        )
+    };
+    Ok(CreateOptions {
+        mode: if given.flags & FSPLUG_OVERWRITE != 0 {
+            WriteMode::Overwrite
+        } else {
+            WriteMode::NoOverwrite
+        },
+        inject_entropy: given.flags & FSPLUG_INJECT_ENTROPY != 0,
+        content_type: content_type.to_owned(),
+        size_hint: given.size_hint,
+        extensions,
+    })
+}
+
+pub(super) unsafe extern "C" fn delete(
+    file_system: *const CFileSystem,
+    path: *const c_char,
+    recursive: u32,
+    deleted: *mut bool,
+    completion: *const CCompletion,
+) -> *mut CError {
+    entry("delete", || {
+        // SAFETY: arguments as the table says.
+        let (file_system, path, out, completion) = unsafe {
+            (
+                Arc::clone(handle::file_system(file_system)?),
+                location(path)?,
+                Out::optional(deleted, false)?,
+                Completion::new(completion)?,
+            )
+        };
+        let enter = file_system.enter.clone();
+        let work = async move {
+            let deleted = file_system.delete(&path, recursive != 0).await?;
+            if let Some(out) = out {
+                out.set(deleted);
+            }
+            Ok(())
+        };
+        start("delete", &enter, completion, Box::pin(work))
+    })
+}
+
+pub(super) unsafe extern "C" fn rename(
+    file_system: *const CFileSystem,
+    from: *const c_char,
+    to: *const c_char,
+    completion: *const CCompletion,
+) -> *mut CError {
+    entry("rename", || {
+        // SAFETY: arguments as the table says.
+        let (file_system, from, to, completion) = unsafe {
+            (
+                Arc::clone(handle::file_system(file_system)?),
+                location(from)?,
+                location(to)?,
+                Completion::new(completion)?,
+            )
+        };
+        let enter = file_system.enter.clone();
+        let work = async move { file_system.rename(&from, &to).await };
+        start("rename", &enter, completion, Box::pin(work))
+    })
+}
+
+pub(super) unsafe extern "C" fn mkdirs(
+    file_system: *const CFileSystem,
+    path: *const c_char,
+    completion: *const CCompletion,
+) -> *mut CError {
+    entry("mkdirs", || {
+        // SAFETY: arguments as the table says.
+        let (file_system, path, completion) = unsafe {
+            (
+                Arc::clone(handle::file_system(file_system)?),
+                location(path)?,
+                Completion::new(completion)?,
+            )
+        };
+        let enter = file_system.enter.clone();
+        let work = async move { file_system.mkdirs(&path).await };
+        start("mkdirs", &enter, completion, Box::pin(work))
+    })
+}
