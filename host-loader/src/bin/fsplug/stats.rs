@@ -33,7 +33,8 @@ pub(crate) struct Stats {
 
 #[derive(Debug, Serialize)]
 struct Operation {
-    operation: String,
+    #[serde(rename = "operation")]
+    name: String,
     class: &'static str,
     /// Every request, repetitions included.
     requests: u64,
@@ -103,7 +104,7 @@ impl Stats {
         rows.extend(self.operations.iter().map(|operation| {
             let millis = |value: f64| format!("{value:.1}");
             [
-                operation.operation.clone(),
+                operation.name.clone(),
                 operation.class.to_owned(),
                 operation.requests.to_string(),
                 operation.retries.to_string(),
@@ -134,7 +135,7 @@ impl Operation {
         let retries = total(RETRY_COUNT.name);
         let durations = metrics.distribution(API_CALL_DURATION.name, &labels);
         Self {
-            operation: name.to_owned(),
+            name: name.to_owned(),
             class: billing_class(name),
             requests: total(API_CALL_COUNT.name) + retries,
             retries,
