@@ -204,7 +204,7 @@ mod tests {
         assert_eq!(late.await.unwrap(), Some(7));
         end.send(()).unwrap();
         assert_eq!(task.await.unwrap(), Some(Ok(())));
-        assert!(!outer.close(Duration::from_secs(60)).await);
+        assert!(!outer.close(Duration::from_mins(1)).await);
         assert_eq!(endless.await.unwrap(), None);
         assert!(outer.close(Duration::ZERO).await);
     }

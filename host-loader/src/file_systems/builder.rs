@@ -180,7 +180,7 @@ impl FileSystemsBuilder {
             }
         }
         routing::shadow(&mut plugins);
-        let schemas: Vec<Schema> = plugins.iter().map(|plugin| plugin.schema()).collect();
+        let schemas: Vec<Schema> = plugins.iter().map(Plugin::schema).collect();
         let configuration = self.sources.read(&schemas)?;
         let config = configuration.config();
         let trust = Arc::new(self.trust.resolve(&config)?);

@@ -151,8 +151,8 @@ mod tests {
 
     fn refusal(file: &Path, tree: Option<&Path>) -> String {
         open_trusted(file, tree)
-            .err()
-            .expect("must be refused")
+            .map(drop)
+            .expect_err("must be refused")
             .to_string()
     }
 

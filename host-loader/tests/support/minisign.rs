@@ -1,4 +1,4 @@
-//! Signs as `minisign -S` does, in the format that is signed over a BLAKE2b hash.
+//! Signs as `minisign -S` does, in the format that is signed over a `BLAKE2b` hash.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -75,7 +75,7 @@ const MIXED: [[usize; 4]; 8] = [
     [3, 4, 9, 14],
 ];
 
-/// BLAKE2b with 64 bytes and no key, after RFC 7693.
+/// `BLAKE2b` with 64 bytes and no key, after RFC 7693.
 fn blake2b(content: &[u8]) -> [u8; 64] {
     let mut state = START;
     state[0] ^= 0x0101_0040;
@@ -97,26 +97,26 @@ fn blake2b(content: &[u8]) -> [u8; 64] {
 
 fn compress(state: &mut [u64; 8], block: &[u8; 128], hashed: u64, is_last: bool) {
     let word = |index: usize| u64::from_le_bytes(block[index * 8..index * 8 + 8].try_into().unwrap());
-    let mut v = [0; 16];
-    v[..8].copy_from_slice(state);
-    v[8..].copy_from_slice(&START);
-    v[12] ^= hashed;
+    let mut work = [0; 16];
+    work[..8].copy_from_slice(state);
+    work[8..].copy_from_slice(&START);
+    work[12] ^= hashed;
     if is_last {
-        v[14] = !v[14];
+        work[14] = !work[14];
     }
     for round in 0..12 {
         let order = ORDERS[round % 10];
         for (mixed, words) in MIXED.iter().zip(order.chunks_exact(2)) {
             let [a, b, c, d] = *mixed;
             for (&index, (first, second)) in words.iter().zip([(32, 24), (16, 63)]) {
-                v[a] = v[a].wrapping_add(v[b]).wrapping_add(word(index));
-                v[d] = (v[d] ^ v[a]).rotate_right(first);
-                v[c] = v[c].wrapping_add(v[d]);
-                v[b] = (v[b] ^ v[c]).rotate_right(second);
+                work[a] = work[a].wrapping_add(work[b]).wrapping_add(word(index));
+                work[d] = (work[d] ^ work[a]).rotate_right(first);
+                work[c] = work[c].wrapping_add(work[d]);
+                work[b] = (work[b] ^ work[c]).rotate_right(second);
             }
         }
     }
     for (index, word) in state.iter_mut().enumerate() {
-        *word ^= v[index] ^ v[index + 8];
+        *word ^= work[index] ^ work[index + 8];
     }
 }

@@ -395,7 +395,8 @@ fn a_panic_in_what_a_file_system_makes_is_an_error_and_so_is_one_in_its_drop() {
 
     let copy = fs.bulk_copy().unwrap();
     assert!(!copy.can_copy(&path, &path));
-    let copied = copy.copy_files(&[], &CopyOptions::default(), Box::new(Bomb));
+    let options = CopyOptions::default();
+    let copied = copy.copy_files(&[], &options, Box::new(Bomb));
     caught(ready(copied), "copy files");
 
     let provider = factory.delegation_token_provider(&config).unwrap().unwrap();
