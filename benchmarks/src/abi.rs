@@ -93,7 +93,7 @@ impl Ways {
         let variants = prepared
             .iter_mut()
             .map(|(name, object)| {
-                let run = move |n| (0..n).for_each(|_| operation(object));
+                let run = move |n: u32| (0..n).for_each(|_| operation(object));
                 (*name, Box::new(run) as Box<dyn FnMut(u32)>)
             })
             .collect();

@@ -25,7 +25,7 @@ fn root() -> &'static Path {
 fn run(command: &mut Command, needed_for: &str) -> String {
     let output = command
         .output()
-        .unwrap_or_else(|error| panic!("{needed_for} needs {:?}: {error}", command.get_program()));
+        .unwrap_or_else(|error| panic!("{needed_for} needs {}: {error}", command.get_program().display()));
     let (stdout, stderr) = (
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr),

@@ -216,7 +216,7 @@ fn use_and_shut_down(endpoint: &str, plugins: &Path, operations: usize, random: 
             cancelled += usize::from(!complete);
         }
         drop(fs);
-        file_systems.shutdown(Duration::from_secs(60)).await.unwrap();
+        file_systems.shutdown(Duration::from_mins(1)).await.unwrap();
     });
     cancelled
 }

@@ -101,7 +101,10 @@ impl Opened {
             ("next_page", self.lister.next_page().await.map(drop)),
             ("read", self.input.read(1).await.map(drop)),
             ("read_into", self.input.read_into(&mut [0; 4]).await.map(drop)),
-            ("read_ranges", self.input.read_ranges(&[0..1]).await.map(drop)),
+            (
+                "read_ranges",
+                self.input.read_ranges(&[0..1, 2..3]).await.map(drop),
+            ),
             ("write", self.output.write(b"x").await),
             ("flush", self.output.flush().await),
             ("sync", self.output.sync().await),

@@ -15,10 +15,10 @@ pub(crate) fn alone(test: &str, body: impl FnOnce()) {
         .env(CHILD, test)
         .output()
         .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    let printed = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(
-        output.status.success() && text.contains("1 passed"),
-        "{}:\n{text}",
+        output.status.success() && printed.contains("1 passed"),
+        "{}:\n{printed}",
         output.status
     );
 }

@@ -12,7 +12,7 @@ use host_loader::plugin_api::{
 
 use crate::fixture::{Call, Opened, PART, file_systems, open_everywhere, roots, s3, server};
 
-const LONG: Duration = Duration::from_secs(120);
+const LONG: Duration = Duration::from_mins(2);
 
 #[test]
 fn after_a_shutdown_everything_that_was_open_is_closed() {

@@ -146,7 +146,7 @@ proptest! {
         block_on(async {
             for (index, step) in steps.iter().enumerate() {
                 if index == point {
-                    before.shutdown(Duration::from_secs(60)).await?;
+                    before.shutdown(Duration::from_mins(1)).await?;
                 }
                 let uses_nothing = {
                     let plain = |number: u8| files.files[usize::from(number)].output.is_none();

@@ -69,7 +69,7 @@ fn a_plugins_threads_are_few_have_its_name_and_leave_signals_to_the_host() {
             let requests: Vec<_> = (0..200)
                 .map(|number| {
                     let key = format!("file-{number}");
-                    server.store().put("bucket", &key, vec![number as u8; 10_000]);
+                    server.store().put("bucket", &key, vec![b'x'; 10_000]);
                     let local = format!("file://{}/{key}", target.path().display());
                     CopyRequest {
                         source: s3(&key),

@@ -52,7 +52,7 @@ enum Command {
 }
 
 /// What happens next. A number chooses one of the users that are there.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Step {
     Start(Kind, Answer),
     Answer(usize, Answer),

@@ -122,7 +122,7 @@ fn a_stream_that_moves_is_kept_and_one_that_does_not_is_taken_from_whoever_has_i
     for _ in 0..2 {
         assert_told(&block_on(idle.read(100)).unwrap_err(), 2);
         assert_told(&idle.seek(0).unwrap_err(), 2);
-        assert_told(&block_on(idle.read_ranges(&[0..1])).unwrap_err(), 2);
+        assert_told(&block_on(idle.read_ranges(&[0..1, 2..3])).unwrap_err(), 2);
     }
     // What is known of it stays, and it may be closed like any other.
     assert_eq!((idle.position(), idle.len()), (MOVED, u64::MAX));

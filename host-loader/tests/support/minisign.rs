@@ -97,26 +97,26 @@ fn blake2b(content: &[u8]) -> [u8; 64] {
 
 fn compress(state: &mut [u64; 8], block: &[u8; 128], hashed: u64, is_last: bool) {
     let word = |index: usize| u64::from_le_bytes(block[index * 8..index * 8 + 8].try_into().unwrap());
-    let mut work = [0; 16];
-    work[..8].copy_from_slice(state);
-    work[8..].copy_from_slice(&START);
-    work[12] ^= hashed;
+    let mut lanes = [0; 16];
+    lanes[..8].copy_from_slice(state);
+    lanes[8..].copy_from_slice(&START);
+    lanes[12] ^= hashed;
     if is_last {
-        work[14] = !work[14];
+        lanes[14] = !lanes[14];
     }
     for round in 0..12 {
         let order = ORDERS[round % 10];
         for (mixed, words) in MIXED.iter().zip(order.chunks_exact(2)) {
             let [a, b, c, d] = *mixed;
             for (&index, (first, second)) in words.iter().zip([(32, 24), (16, 63)]) {
-                work[a] = work[a].wrapping_add(work[b]).wrapping_add(word(index));
-                work[d] = (work[d] ^ work[a]).rotate_right(first);
-                work[c] = work[c].wrapping_add(work[d]);
-                work[b] = (work[b] ^ work[c]).rotate_right(second);
+                lanes[a] = lanes[a].wrapping_add(lanes[b]).wrapping_add(word(index));
+                lanes[d] = (lanes[d] ^ lanes[a]).rotate_right(first);
+                lanes[c] = lanes[c].wrapping_add(lanes[d]);
+                lanes[b] = (lanes[b] ^ lanes[c]).rotate_right(second);
             }
         }
     }
     for (index, word) in state.iter_mut().enumerate() {
-        *word ^= work[index] ^ work[index + 8];
+        *word ^= lanes[index] ^ lanes[index + 8];
     }
 }
