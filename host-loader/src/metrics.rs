@@ -17,6 +17,8 @@ pub(crate) use series::Source;
 use plugin_api::MetricKind;
 use plugin_api::metrics::{self, Metric};
 
+use crate::streams;
+
 /// File systems that have been made and are in use.
 pub(crate) const OPEN_FILE_SYSTEMS: Metric = Metric {
     name: "open_file_systems",
@@ -27,7 +29,16 @@ pub(crate) const OPEN_FILE_SYSTEMS: Metric = Metric {
 };
 
 /// What the host itself measures. These have no label `plugin`.
-pub const HOST_METRICS: &[Metric] = &[OPEN_FILE_SYSTEMS];
+pub const HOST_METRICS: &[Metric] = &[
+    OPEN_FILE_SYSTEMS,
+    streams::OPEN_STREAMS,
+    streams::STREAM_BYTES_READ,
+    streams::STREAM_BYTES_WRITTEN,
+    streams::STREAM_WAIT_COUNT,
+    streams::STREAM_WAIT_MS,
+    streams::STREAM_REFUSED_COUNT,
+    streams::STREAM_RECLAIMED_COUNT,
+];
 
 /// What is known of a metric by its name.
 pub(crate) fn known(name: &str) -> Option<&'static Metric> {

@@ -16,6 +16,7 @@ mod output;
 mod pool;
 mod record;
 mod recoverable;
+mod series;
 mod waiting;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,6 +28,10 @@ use pool::Pool;
 
 pub(crate) use clock::Clock;
 pub(crate) use limits::Limits;
+pub(crate) use series::{
+    OPEN_STREAMS, STREAM_BYTES_READ, STREAM_BYTES_WRITTEN, STREAM_RECLAIMED_COUNT, STREAM_REFUSED_COUNT,
+    STREAM_WAIT_COUNT, STREAM_WAIT_MS,
+};
 
 pub use counters::StreamCounts;
 pub use record::{OpenStream, StreamKind};

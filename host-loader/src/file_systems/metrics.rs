@@ -10,8 +10,7 @@ impl FileSystems {
     /// measures where the host says that it was made with, and is not among them.
     pub fn metrics(&self) -> Snapshot {
         let registry = &*self.0;
-        // Whatever in the host counts by itself joins here.
-        let sources: [&dyn Source; 1] = [&registry.instances];
+        let sources: [&dyn Source; 2] = [&registry.instances, &registry.streams];
         let of_plugins = registry.plugins.iter().flat_map(|plugin| plugin.series());
         let of_host = sources.iter().flat_map(|source| source.series());
         Snapshot::of(of_plugins.chain(of_host).collect())

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use host_loader::PluginLock;
 use tempfile::TempDir;
 
 use crate::failures::expected;
@@ -240,4 +241,22 @@ fn one_name_is_one_content_in_a_process() {
         ),
         "{fates:?}"
     );
+}
+
+#[test]
+fn what_is_bundled_is_under_the_lock_like_the_plugin_itself() {
+    let bundles = Bundles::new();
+    let library = bundles.library(1, None);
+    bundles.plugin(1, &library, &[]);
+    let bundled = bundles.bundle(1, &library);
+    let lock = PluginLock::of_directory(bundles.plugins.path()).unwrap();
+    assert_eq!(lock.len(), 2);
+    lock.write(bundles.plugins.path()).unwrap();
+    bundles.assert_own(&["one"], Vec::new());
+
+    // A byte behind what is loaded changes nothing but the hash.
+    let mut changed = fs::read(&bundled).unwrap();
+    changed.push(0);
+    fs::write(&bundled, changed).unwrap();
+    bundles.assert_refused(Vec::new(), &[&text(&bundled), "SHA-256", "fsplug plugins lock"]);
 }
