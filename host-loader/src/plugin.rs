@@ -10,7 +10,7 @@ use plugin_api::{Error, ErrorKind, FileSystemFactory, HostRef, Manifest, Result,
 use crate::audit::BundledLibrary;
 use crate::discovery::{Candidate, PluginToml};
 use crate::metrics::Series;
-use crate::telemetry::{HostTelemetry, Measurements, Measuring};
+use crate::telemetry::{HostTelemetry, Measurements, Measuring, a_plugin_is_loaded};
 use crate::trust::{Admission, SealedImage, Trust};
 use crate::{discovery, loader};
 
@@ -280,6 +280,8 @@ impl Plugin {
 
     fn load(&self, host: HostRef) -> Result<Factory> {
         let (image, bundle) = self.checked_image(false)?;
+        // Before it asks for the first time.
+        a_plugin_is_loaded();
         let factory = loader::load(image, bundle, host).map_err(|error| error.with_path(self.origin()))?;
         tracing::debug!(plugin = self.name, path = self.origin(), "plugin loaded");
         Ok(factory)

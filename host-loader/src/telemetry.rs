@@ -21,7 +21,7 @@ use tracing_core::span::{Attributes, Record};
 use tracing_core::{Dispatch, Event, dispatcher};
 
 use callsites::HostCallsite;
-pub(crate) use filter_changes::{FilterListener, tell_of_filter_changes};
+pub(crate) use filter_changes::{FilterListener, a_plugin_is_loaded, tell_of_filter_changes};
 pub(crate) use measurements::{Measurements, Measuring};
 use spans::{OpenSpan, Parent, Spans};
 

@@ -136,7 +136,9 @@ fn end_stalled(pool: &Pool, direction: Direction) -> Option<Instant> {
 }
 
 pub(super) fn closed(path: &Location) -> Error {
-    Error::new(ErrorKind::Closed, "the file system was closed").with_path(path)
+    Error::new(ErrorKind::Closed, "the file system has been closed")
+        .with_path(path)
+        .with_remedy("get a new file system from the host")
 }
 
 fn timed_out(pool: &Pool, direction: Direction, path: &Location) -> Error {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, Once, PoisonError, Weak};
 
 use tracing_core::metadata::Kind;
-use tracing_core::{Callsite, Interest, Level, Metadata, callsite};
+use tracing_core::{Callsite, Interest, Level, Metadata, callsite, dispatcher};
 
 /// Whoever wants to know.
 pub(crate) trait FilterListener: Send + Sync {
@@ -26,7 +26,14 @@ pub(crate) fn tell_of_filter_changes(listener: Weak<dyn FilterListener>) {
     listeners.push(listener);
 }
 
+/// From now on there may be a plugin that has to know. Before, no thread is started: a program may still fork.
+pub(crate) fn a_plugin_is_loaded() {
+    HAS_PLUGINS.store(true, Ordering::Release);
+}
+
 static LISTENERS: Mutex<Vec<Weak<dyn FilterListener>>> = Mutex::new(Vec::new());
+
+static HAS_PLUGINS: AtomicBool = AtomicBool::new(false);
 
 /// Whether a change is still to be told.
 static UNTOLD: AtomicBool = AtomicBool::new(false);
@@ -53,7 +60,7 @@ static METADATA: Metadata<'static> = tracing_core::metadata! {
 impl Callsite for Sentinel {
     /// This is called under locks of `tracing`, so that nothing can be done here but to see that it is done.
     fn set_interest(&self, _: Interest) {
-        if !TELLING.get() && !UNTOLD.swap(true, Ordering::AcqRel) {
+        if HAS_PLUGINS.load(Ordering::Acquire) && !TELLING.get() && !UNTOLD.swap(true, Ordering::AcqRel) {
             ::blocking::unblock(tell).detach();
         }
     }
@@ -81,8 +88,11 @@ fn tell() {
         return;
     }
     // Whoever changed the filters may still be asking, and sets the greatest level last. What plugins are going to
-    // be answered has to be complete.
-    callsite::rebuild_interest_cache();
+    // be answered has to be complete. Not where threads have subscribers of their own and the process has none:
+    // `tracing` would take the absence of one on this thread for that of all.
+    if dispatcher::has_been_set() {
+        callsite::rebuild_interest_cache();
+    }
     for listener in listeners {
         listener.filters_changed();
     }

@@ -258,5 +258,13 @@ fn what_is_bundled_is_under_the_lock_like_the_plugin_itself() {
     let mut changed = fs::read(&bundled).unwrap();
     changed.push(0);
     fs::write(&bundled, changed).unwrap();
-    bundles.assert_refused(Vec::new(), &[&text(&bundled), "SHA-256", "fsplug plugins lock"]);
+    let host = Host {
+        plugins: bundles.plugins.path(),
+        environment: Vec::new(),
+    };
+    let used = host.run(&["stat", "one://a/key"], None);
+    let printed = String::from_utf8(used.stderr).unwrap();
+    for part in [text(&bundled).as_str(), "SHA-256", "fsplug plugins lock"] {
+        assert!(printed.contains(part), "'{part}' is not in: {printed}");
+    }
 }

@@ -84,7 +84,7 @@ impl FileSystem for Recorder {
         Some("_entropy_".to_owned())
     }
     async fn close(&self, deadline: Duration) -> Result<()> {
-        self.fail(&format!("close within {deadline:?}"))
+        self.fail(&format!("close within {deadline:.0?}"))
     }
 }
 

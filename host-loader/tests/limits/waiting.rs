@@ -152,8 +152,8 @@ fn a_shutdown_refuses_whoever_waits_and_whoever_comes() {
         let error = opening.now_or_never().unwrap().err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Closed);
     }
-    // What is open may end.
-    block_on(stream.close()).unwrap();
+    // Nor is what is open published any more.
+    assert_eq!(block_on(stream.close()).unwrap_err().kind(), ErrorKind::Closed);
     assert_eq!(setup.store.state().begun, [vec![], vec![1]]);
 }
 
