@@ -160,8 +160,7 @@ impl Renewal {
     }
 
     async fn obtain(&self, service: &Service) -> Result<DelegationToken> {
-        let named =
-            |error: Error| error.with_operation(format!("obtain a delegation token for '{}'", service.name));
+        let named = |error: Error| error.within(format!("obtain a delegation token for '{}'", service.name));
         let token = guarded(service.provider.obtain()).await.map_err(named)?;
         let now = (self.shared.clock)();
         if token.valid_until.is_some_and(|end| end <= now) {
@@ -240,7 +239,7 @@ pub(super) async fn receive(
 ) -> Result<()> {
     guarded(receiver.receive(token))
         .await
-        .map_err(|error| error.with_operation(format!("receive a delegation token for '{service}'")))
+        .map_err(|error| error.within(format!("receive a delegation token for '{service}'")))
 }
 
 /// A panic of a plugin that is linked into the host is an error too.

@@ -1,7 +1,7 @@
 //! A clock that stands still until it is set.
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use host_loader::DelegationTokenManager;
 
@@ -11,7 +11,10 @@ pub(crate) struct ManualClock(Arc<Mutex<SystemTime>>);
 
 impl ManualClock {
     pub(crate) fn new() -> Self {
-        Self(Arc::new(Mutex::new(SystemTime::now())))
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        // Whole milliseconds, as the boundary has them.
+        let now = UNIX_EPOCH + Duration::from_millis(u64::try_from(since.as_millis()).unwrap());
+        Self(Arc::new(Mutex::new(now)))
     }
 
     pub(crate) fn now(&self) -> SystemTime {
