@@ -277,9 +277,9 @@ pub(crate) async fn receive(plugins: &[Loaded], config: &Config, tokens: &Delega
             continue;
         }
         let received = match receivers.get(service) {
-            Some((origin, receiver)) => renewal::receive(service, &**receiver, token)
+            Some((origin, receiver)) => renewal::receive(&**receiver, token)
                 .await
-                .map_err(|error| error.with_path(origin)),
+                .map_err(|error| error.with_path(format!("'{service}' of {origin}"))),
             None => Err(Error::new(
                 ErrorKind::PluginLoad,
                 format!("no plugin receives the delegation tokens of '{service}'"),

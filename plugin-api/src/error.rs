@@ -113,25 +113,6 @@ impl Error {
         self
     }
 
-    /// The operation of which the one that failed was a part. It comes before the other.
-    ///
-    /// ```
-    /// use plugin_api::{Error, ErrorKind};
-    ///
-    /// let error = Error::new(ErrorKind::Closed, "gone").with_operation("read").within("copy a to b");
-    /// assert_eq!(error.operation(), "copy a to b: read");
-    /// ```
-    #[must_use]
-    pub fn within(mut self, operation: impl Into<Cow<'static, str>>) -> Self {
-        let (whole, part) = (operation.into(), self.0.parts.operation);
-        self.0.parts.operation = if part.is_empty() {
-            whole
-        } else {
-            format!("{whole}: {part}").into()
-        };
-        self
-    }
-
     /// The path that it failed on; a path that is already set stays. The user and password that a path may have in
     /// front of its authority are not shown.
     #[must_use]

@@ -147,7 +147,9 @@ impl Renewal {
             }
             let used = match result {
                 Ok(token) => {
-                    let used = receive(&service.name, &*service.receiver, &token).await;
+                    let used = receive(&*service.receiver, &token)
+                        .await
+                        .map_err(|error| error.with_path(format!("'{}'", service.name)));
                     self.current.insert(service.name.clone(), token);
                     attempt.has_new = true;
                     used
@@ -160,7 +162,11 @@ impl Renewal {
     }
 
     async fn obtain(&self, service: &Service) -> Result<DelegationToken> {
-        let named = |error: Error| error.within(format!("obtain a delegation token for '{}'", service.name));
+        let named = |error: Error| {
+            error
+                .with_operation("obtain token")
+                .with_path(format!("'{}'", service.name))
+        };
         let token = guarded(service.provider.obtain()).await.map_err(named)?;
         let now = (self.shared.clock)();
         if token.valid_until.is_some_and(|end| end <= now) {
@@ -232,14 +238,10 @@ impl Drop for Renewal {
 }
 
 /// Hands a token to the plugin that uses it.
-pub(super) async fn receive(
-    service: &str,
-    receiver: &dyn DelegationTokenReceiver,
-    token: &DelegationToken,
-) -> Result<()> {
+pub(super) async fn receive(receiver: &dyn DelegationTokenReceiver, token: &DelegationToken) -> Result<()> {
     guarded(receiver.receive(token))
         .await
-        .map_err(|error| error.within(format!("receive a delegation token for '{service}'")))
+        .map_err(|error| error.with_operation("receive token"))
 }
 
 /// A panic of a plugin that is linked into the host is an error too.

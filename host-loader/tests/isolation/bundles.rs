@@ -248,23 +248,23 @@ fn what_is_bundled_is_under_the_lock_like_the_plugin_itself() {
     let bundles = Bundles::new();
     let library = bundles.library(1, None);
     bundles.plugin(1, &library, &[]);
-    let bundled = bundles.bundle(1, &library);
+    let beside = bundles.bundle(1, &library);
     let lock = PluginLock::of_directory(bundles.plugins.path()).unwrap();
     assert_eq!(lock.len(), 2);
     lock.write(bundles.plugins.path()).unwrap();
     bundles.assert_own(&["one"], Vec::new());
 
     // A byte behind what is loaded changes nothing but the hash.
-    let mut changed = fs::read(&bundled).unwrap();
+    let mut changed = fs::read(&beside).unwrap();
     changed.push(0);
-    fs::write(&bundled, changed).unwrap();
+    fs::write(&beside, changed).unwrap();
     let host = Host {
         plugins: bundles.plugins.path(),
         environment: Vec::new(),
     };
     let used = host.run(&["stat", "one://a/key"], None);
     let printed = String::from_utf8(used.stderr).unwrap();
-    for part in [text(&bundled).as_str(), "SHA-256", "fsplug plugins lock"] {
+    for part in [text(&beside).as_str(), "SHA-256", "fsplug plugins lock"] {
         assert!(printed.contains(part), "'{part}' is not in: {printed}");
     }
 }
