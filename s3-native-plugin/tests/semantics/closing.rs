@@ -65,17 +65,18 @@ async fn whatever_is_used_after_the_end_says_closed_and_nothing_panics() {
             closed(name, output.sync().await);
             closed(name, output.close().await);
         }
+        // What is given up was given up by closing.
         small.abort().await.unwrap();
-        closed("abort", large.abort().await);
+        large.abort().await.unwrap();
         for stream in [&mut stream, &mut fresh] {
             closed("write", stream.write(b"y").await);
             closed("flush", stream.flush().await);
             closed("persist", stream.persist().await);
             closed("close_for_commit", stream.close_for_commit().await.map(drop));
         }
-        // A state covers its upload, so that there is nothing to abort.
+        // A state covers the upload of the one, and the other's was aborted.
         stream.close().await.unwrap();
-        closed("close", fresh.close().await);
+        fresh.close().await.unwrap();
         closed("open", writer.open(&path, &options).await.map(drop));
         closed("recover", writer.recover(&state).await.map(drop));
         closed(
