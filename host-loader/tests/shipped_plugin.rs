@@ -18,8 +18,9 @@ fn elf() -> ElfFile64<'static> {
 }
 
 #[test]
-fn the_shipped_plugin_is_stripped_and_smaller_than_12_mb() {
-    assert!(LIBRARY.len() < 12_000_000, "{} bytes", LIBRARY.len());
+fn the_shipped_plugin_is_stripped_and_smaller_than_12_5_mb() {
+    // What it measures and the C entry took the last 400,000 bytes.
+    assert!(LIBRARY.len() < 12_500_000, "{} bytes", LIBRARY.len());
     assert_eq!(elf().symbols().count(), 0, "no symbol table but the dynamic one");
 }
 

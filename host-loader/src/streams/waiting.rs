@@ -137,6 +137,7 @@ fn end_stalled(pool: &Pool, direction: Direction) -> Option<Instant> {
 
 pub(super) fn closed(path: &Location) -> Error {
     Error::new(ErrorKind::Closed, "the file system has been closed")
+        .with_operation("open")
         .with_path(path)
         .with_remedy("get a new file system from the host")
 }

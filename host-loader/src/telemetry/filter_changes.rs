@@ -7,9 +7,11 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, Once, PoisonError, Weak};
+use std::thread;
+use std::time::Duration;
 
 use tracing_core::metadata::Kind;
-use tracing_core::{Callsite, Interest, Level, Metadata, callsite, dispatcher};
+use tracing_core::{Callsite, Interest, Level, Metadata, callsite};
 
 /// Whoever wants to know.
 pub(crate) trait FilterListener: Send + Sync {
@@ -34,6 +36,9 @@ pub(crate) fn a_plugin_is_loaded() {
 static LISTENERS: Mutex<Vec<Weak<dyn FilterListener>>> = Mutex::new(Vec::new());
 
 static HAS_PLUGINS: AtomicBool = AtomicBool::new(false);
+
+/// How long after a change plugins are told of it.
+const SETTLING: Duration = Duration::from_millis(20);
 
 /// Whether a change is still to be told.
 static UNTOLD: AtomicBool = AtomicBool::new(false);
@@ -79,6 +84,10 @@ fn tell() {
     }
     TELLING.set(true);
     let _reset = Reset;
+    // Whoever changed the filters is still asking all callsites, and sets the greatest level last. There is no way to
+    // wait for that: to ask them anew from here would take the subscriber of this thread, or that it has none, for
+    // that of the process.
+    thread::sleep(SETTLING);
     UNTOLD.store(false, Ordering::Release);
     let listeners: Vec<_> = {
         let listeners = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -86,12 +95,6 @@ fn tell() {
     };
     if listeners.is_empty() {
         return;
-    }
-    // Whoever changed the filters may still be asking, and sets the greatest level last. What plugins are going to
-    // be answered has to be complete. Not where threads have subscribers of their own and the process has none:
-    // `tracing` would take the absence of one on this thread for that of all.
-    if dispatcher::has_been_set() {
-        callsite::rebuild_interest_cache();
     }
     for listener in listeners {
         listener.filters_changed();
