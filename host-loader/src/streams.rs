@@ -2,7 +2,7 @@
 //!
 //! Every file system that a registry hands out is wrapped once, by [`Streams::watch`]. The wrapper lets through
 //! whatever opens no stream. It knows of every open stream, counts its bytes, and keeps the number of streams within
-//! the limits of the configuration. For that whoever opens one takes a credit of the [`Pool`](pool::Pool) first,
+//! the limits of the configuration. For that whoever opens one takes a credit of the [`Pool`] first,
 //! which goes back exactly once: with the [`Registration`](pool::Registration) of the stream, however that ends.
 
 mod bulk_copy;

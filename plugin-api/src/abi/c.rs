@@ -4,8 +4,8 @@
 //! them. What holds for all of them (who owns what, threads, cancellation) is in the book, "The C door".
 //!
 //! * [`numbers`], [`types`] and [`table`] are the header.
-//! * [`arguments`] reads what the caller passes, [`results`] makes what it gets, [`handle`] what it holds.
-//! * [`operation`] runs a call to its end, or gives it to the threads of [`driver`].
+//! * `arguments` reads what the caller passes, `results` makes what it gets, `handle` what it holds.
+//! * `operation` runs a call to its end, or gives it to the threads of `driver`.
 
 mod arguments;
 mod bulk_copy;
