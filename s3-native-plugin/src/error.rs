@@ -16,10 +16,7 @@ use crate::retry::{Attempted, Verdict, backoff};
 /// What a failed call of the SDK means.
 ///
 /// `operation` is the verb of the file system (`open`, `delete`, …), `path` what it worked on.
-#[allow(
-    clippy::needless_pass_by_value,
-    reason = "for `map_err(|error| s3_error(…, error))`; nobody needs the error any more"
-)]
+#[allow(clippy::needless_pass_by_value, reason = "made for `map_err`")]
 pub(crate) fn s3_error<E>(operation: &'static str, path: &Location, error: SdkError<E, HttpResponse>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,

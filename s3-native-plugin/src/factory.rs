@@ -55,10 +55,7 @@ impl S3FileSystemFactory {
     ///
     /// # Errors
     /// None at present; an export of a plugin may fail, and so has this signature.
-    #[allow(
-        clippy::unnecessary_wraps,
-        reason = "the signature that `export_plugin!` asks for"
-    )]
+    #[allow(clippy::unnecessary_wraps, reason = "`export_plugin!` asks for it")]
     pub fn new(host: HostRef) -> Result<Self> {
         plugin_api::telemetry::withhold(withheld::FIELDS);
         Ok(Self::with(OnceLock::new(), host))

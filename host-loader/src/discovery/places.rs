@@ -212,7 +212,7 @@ mod tests {
                 ("FSPLUG_PLUGIN_PATH", "/one::/two"),
                 ("FLINK_PLUGINS_DIR", "/flink"),
                 ("FSPLUG_HOME", "/srv"),
-                ("HOME", "/home/me"),
+                ("HOME", "/user"),
                 (
                     "ENABLE_BUILT_IN_PLUGINS",
                     "a.so; b;;flink-s3-fs-hadoop-1.20.0.jar",
@@ -232,7 +232,7 @@ mod tests {
                 "where the program is: /opt/app/bin/plugins",
                 "where the program is: /opt/app/plugins",
                 r#"ENABLE_BUILT_IN_PLUGINS: /srv/opt ["a.so", "b"] of 2"#,
-                "HOME: /home/me/.local/share/fsplug/plugins",
+                "HOME: /user/.local/share/fsplug/plugins",
             ]
         );
         let system: Vec<Place> = of_system().collect();

@@ -212,11 +212,8 @@ mod tests {
             Quarantine::of_user(&variable).directory
         };
         let expected = |text: &str| Some(PathBuf::from(text));
-        assert_eq!(of("/state", "/home/a"), expected("/state/fsplug/quarantine"));
-        assert_eq!(
-            of("", "/home/a"),
-            expected("/home/a/.local/state/fsplug/quarantine")
-        );
+        assert_eq!(of("/state", "/user"), expected("/state/fsplug/quarantine"));
+        assert_eq!(of("", "/user"), expected("/user/.local/state/fsplug/quarantine"));
         assert_eq!(of("relative", "also"), None);
     }
 }

@@ -8,10 +8,7 @@ use crate::error::s3_error;
 use crate::options;
 
 /// The error of a request that needs this action of IAM, or another that the service names.
-#[allow(
-    clippy::needless_pass_by_value,
-    reason = "for `map_err(|error| refused(…, error))`; nobody needs the error any more"
-)]
+#[allow(clippy::needless_pass_by_value, reason = "made for `map_err`")]
 pub(super) fn refused<E>(action: &str, path: &Location, error: SdkError<E, HttpResponse>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,

@@ -8,10 +8,7 @@ use super::target::Target;
 use crate::dialect::{Condition, Obedience, refuses_checksum, refuses_header};
 
 /// The headers that a store may refuse.
-#[allow(
-    clippy::struct_excessive_bools,
-    reason = "each is about a header or request of its own"
-)]
+#[allow(clippy::struct_excessive_bools, reason = "one for each header")]
 pub(super) struct Headers {
     kind: Condition,
     pub(super) checksum: bool,
