@@ -127,8 +127,8 @@ impl FileSystems {
         resolve::resolve(path, self.0.default_root.as_ref(), &is_known)
     }
 
-    /// The file system of a location. It is made once for each scheme and authority, then shared;
-    /// the plugin is loaded at the first use of one of its schemes.
+    /// The file system of a location. It is made once for each scheme and authority, then shared until somebody
+    /// [closes](FileSystem::close) it; the plugin is loaded at the first use of one of its schemes.
     ///
     /// May be cancelled at any time; a load that has begun is completed and kept.
     ///

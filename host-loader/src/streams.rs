@@ -23,10 +23,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use plugin_api::{FileSystem, Location};
 
-use file_system::WatchedFileSystem;
 use pool::Pool;
 
 pub(crate) use clock::Clock;
+pub(crate) use file_system::WatchedFileSystem;
 pub(crate) use limits::Limits;
 pub(crate) use series::{
     OPEN_STREAMS, STREAM_BYTES_READ, STREAM_BYTES_WRITTEN, STREAM_RECLAIMED_COUNT, STREAM_REFUSED_COUNT,
@@ -65,7 +65,7 @@ impl Streams {
         root: Location,
         limits: Limits,
         file_system: Arc<dyn FileSystem>,
-    ) -> Arc<dyn FileSystem> {
+    ) -> Arc<WatchedFileSystem> {
         let clock = Arc::clone(&self.clock);
         let pool = Arc::new(Pool::new(root, limits, clock, self.has_backtraces));
         self.pools().push(Arc::clone(&pool));

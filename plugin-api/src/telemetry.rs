@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use tracing_core::callsite::Identifier;
@@ -48,16 +49,25 @@ thread_local! {
     static ENTERED: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
 }
 
+/// Whether the default of this copy of `tracing` is a [`HostSubscriber`].
+static IS_INSTALLED: AtomicBool = AtomicBool::new(false);
+
 /// Makes a [`HostSubscriber`] the default of this copy of `tracing`. Does nothing if there is a
 /// default already, as in a program that links the plugin.
 pub fn install(host: HostRef) {
     // The error says only that another default was first.
-    let _ = tracing_core::dispatcher::set_global_default(Dispatch::new(HostSubscriber::new(host)));
+    if tracing_core::dispatcher::set_global_default(Dispatch::new(HostSubscriber::new(host))).is_ok() {
+        IS_INSTALLED.store(true, Ordering::Release);
+    }
 }
 
-/// Asks the host again what it wants; to be called after the host has changed its filters.
+/// Asks the host again what it wants; to be called after the host has changed its filters. Does nothing where
+/// [`install`] did nothing: this copy of `tracing` is the host's own then, and to ask its callsites from here could
+/// take the subscriber of this thread, or that it has none, for that of the process.
 pub fn refresh() {
-    tracing_core::callsite::rebuild_interest_cache();
+    if IS_INSTALLED.load(Ordering::Acquire) {
+        tracing_core::callsite::rebuild_interest_cache();
+    }
 }
 
 /// Keeps the values of these fields from the host, each given as target and name: those in which a library logs what

@@ -7,30 +7,32 @@ use futures::lock::Mutex as AsyncMutex;
 use plugin_api::{FileSystem, Location, Result};
 
 use crate::metrics::{OPEN_FILE_SYSTEMS, Series, Source};
+use crate::streams::WatchedFileSystem;
 
 /// Where one file system is, or is being made. Who makes it holds the lock, so that the others wait.
-type Slot = Arc<AsyncMutex<Option<Arc<dyn FileSystem>>>>;
+type Slot = Arc<AsyncMutex<Option<Arc<WatchedFileSystem>>>>;
 
 /// File systems by `scheme://authority/`.
 #[derive(Default)]
 pub(super) struct Instances(Mutex<HashMap<String, Slot>>);
 
 impl Instances {
-    /// The file system at this scheme and authority; `create` makes it if there is none, once for
-    /// any number of concurrent callers. A failure is not kept: the next caller tries again.
+    /// The file system at this scheme and authority; `create` makes it if there is none, or one that was closed, once
+    /// for any number of concurrent callers. A failure is not kept: the next caller tries again.
     pub(super) async fn get_or_create<F>(
         &self,
         path: &Location,
         create: impl FnOnce() -> F,
     ) -> Result<Arc<dyn FileSystem>>
     where
-        F: Future<Output = Result<Arc<dyn FileSystem>>>,
+        F: Future<Output = Result<Arc<WatchedFileSystem>>>,
     {
         let root = &path.as_str()[..path.as_str().len() - path.key().len()];
         let lease = Lease::take(self, root);
         let mut instance = lease.slot.lock().await;
-        if let Some(instance) = &*instance {
-            return Ok(Arc::clone(instance));
+        match &*instance {
+            Some(instance) if !instance.is_closed() => return Ok(Arc::clone(instance) as _),
+            _ => *instance = None,
         }
         let made = create().await?;
         *instance = Some(Arc::clone(&made));

@@ -1,5 +1,6 @@
 //! The text format of Prometheus, version 0.0.4.
 
+use std::collections::HashMap;
 use std::fmt::{self, Write};
 
 use plugin_api::MetricKind;
@@ -13,7 +14,8 @@ impl Snapshot {
     /// All series in the text format 0.0.4 of Prometheus, as `text/plain; version=0.0.4`.
     ///
     /// Names begin with `fsplug_`, counters end with `_total`, and histograms have `_bucket`, `_sum` and `_count`.
-    /// What cannot stand in a name is replaced by `_`.
+    /// What cannot stand in a name or in the key of a label is replaced by `_`; series that are the same then are added
+    /// up, and keys that are the same then are told apart by another `_`.
     pub fn prometheus(&self) -> String {
         let mut text = String::new();
         write_all(&mut text, self.series()).expect("writing to a string does not fail");
@@ -39,58 +41,85 @@ fn legal(character: char) -> char {
     }
 }
 
+/// The series under its exported name, with keys that are legal, and there once each: for a page with one that is not
+/// Prometheus takes nothing at all.
+fn exported(series: &Series) -> Series {
+    let mut labels: Vec<(String, String)> = Vec::new();
+    for (key, value) in &series.labels {
+        let mut exported = String::new();
+        // The key of buckets, and keys that Prometheus keeps for itself.
+        if key == "le" || key.starts_with("__") {
+            exported.push_str("exported_");
+        } else if key.is_empty() || key.starts_with(|first: char| first.is_ascii_digit()) {
+            exported.push('_');
+        }
+        exported.extend(key.chars().map(legal));
+        while labels.iter().any(|(other, _)| *other == exported) {
+            exported.push('_');
+        }
+        labels.push((exported, value.clone()));
+    }
+    labels.sort_unstable();
+    Series {
+        name: exported_name(&series.name, series.kind),
+        labels,
+        ..series.clone()
+    }
+}
+
 fn write_all(text: &mut String, series: &[Series]) -> fmt::Result {
+    let meanings: HashMap<String, &str> = series
+        .iter()
+        .filter_map(|series| {
+            let meaning = known(&series.name)?.meaning;
+            Some((exported_name(&series.name, series.kind), meaning))
+        })
+        .collect();
+    let exported = Snapshot::of(series.iter().map(exported).collect());
     let mut last: Option<(&str, MetricKind)> = None;
-    for series in series {
-        let name = exported_name(&series.name, series.kind);
+    for series in exported.series() {
+        let name = series.name.as_str();
         match last {
-            Some((name, kind)) if name == series.name => {
-                // A name has one type, and the first series decides which.
+            // A name has one type, and the first series decides which.
+            Some((last, kind)) if last == name => {
                 if kind != series.kind {
                     continue;
                 }
             }
             _ => {
-                last = Some((&series.name, series.kind));
-                write_head(text, &name, series)?;
+                last = Some((name, series.kind));
+                write_head(text, name, series.kind, meanings.get(name).copied())?;
             }
         }
         let Some(distribution) = &series.distribution else {
-            write_sample(text, &name, "", &series.labels, None, &Number(series.value))?;
+            write_sample(text, name, "", &series.labels, None, &Number(series.value))?;
             continue;
         };
         for (bound, up_to) in distribution.cumulative() {
-            write_sample(
-                text,
-                &name,
-                "_bucket",
-                &series.labels,
-                Some(Number(bound)),
-                &up_to,
-            )?;
+            write_sample(text, name, "_bucket", &series.labels, Some(Number(bound)), &up_to)?;
         }
         let count = distribution.count();
         let infinity = Some(Number(f64::INFINITY));
-        write_sample(text, &name, "_bucket", &series.labels, infinity, &count)?;
+        write_sample(text, name, "_bucket", &series.labels, infinity, &count)?;
         write_sample(
             text,
-            &name,
+            name,
             "_sum",
             &series.labels,
             None,
             &Number(distribution.sum()),
         )?;
-        write_sample(text, &name, "_count", &series.labels, None, &count)?;
+        write_sample(text, name, "_count", &series.labels, None, &count)?;
     }
     Ok(())
 }
 
-fn write_head(text: &mut String, name: &str, series: &Series) -> fmt::Result {
-    if let Some(known) = known(&series.name) {
-        let help = known.meaning.replace('\\', "\\\\").replace('\n', "\\n");
+fn write_head(text: &mut String, name: &str, kind: MetricKind, meaning: Option<&str>) -> fmt::Result {
+    if let Some(meaning) = meaning {
+        let help = meaning.replace('\\', "\\\\").replace('\n', "\\n");
         writeln!(text, "# HELP {name} {help}")?;
     }
-    let kind = match series.kind {
+    let kind = match kind {
         MetricKind::Counter => "counter",
         MetricKind::Gauge => "gauge",
         MetricKind::Histogram => "histogram",
@@ -111,13 +140,7 @@ fn write_sample(
     for (key, value) in labels {
         text.push(separator);
         separator = ',';
-        // Its own meaning is that of buckets.
-        if key == "le" {
-            text.push_str("exported_");
-        } else if key.starts_with(|first: char| first.is_ascii_digit()) {
-            text.push('_');
-        }
-        text.extend(key.chars().map(legal));
+        text.push_str(key);
         text.push_str("=\"");
         for character in value.chars() {
             match character {
@@ -214,5 +237,34 @@ mod tests {
         );
         assert_eq!(text.matches("# HELP fsplug_throttle_count_total ").count(), 1);
         assert!(text.ends_with('\n'));
+    }
+
+    #[test]
+    fn whatever_a_plugin_calls_its_series_the_page_stays_one_that_prometheus_reads() {
+        let counter = |name, labels: &[_]| measured(name, MetricKind::Counter, labels, &[1.0]);
+        let labels = [
+            ("", "0"),
+            ("1", "1"),
+            ("a b", "2"),
+            ("a_b", "3"),
+            ("__name__", "4"),
+            ("a-b", "5"),
+        ];
+        let snapshot = Snapshot::of(vec![
+            counter("x-y", &[]),
+            counter("x_y", &[]),
+            counter("x_y_total", &[]),
+            measured("x~y~total", MetricKind::Gauge, &[], &[7.0]),
+            counter("z", &labels),
+        ]);
+        assert_eq!(
+            snapshot.prometheus().lines().collect::<Vec<_>>(),
+            [
+                "# TYPE fsplug_x_y_total counter",
+                "fsplug_x_y_total 3",
+                "# TYPE fsplug_z_total counter",
+                "fsplug_z_total{_=\"0\",_1=\"1\",a_b=\"2\",a_b_=\"5\",a_b__=\"3\",exported___name__=\"4\"} 1",
+            ]
+        );
     }
 }

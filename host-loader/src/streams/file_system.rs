@@ -16,9 +16,16 @@ use super::pool::{Direction, Pool};
 use super::recoverable::WatchedWriter;
 
 /// A file system whose open streams are known and counted.
-pub(super) struct WatchedFileSystem {
+pub(crate) struct WatchedFileSystem {
     pub(super) pool: Arc<Pool>,
     pub(super) file_system: Arc<dyn FileSystem>,
+}
+
+impl WatchedFileSystem {
+    /// Whether it was closed, so that whoever wants to go on needs another one.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.pool.is_closed()
+    }
 }
 
 /// What needs no stream has its signature written out, as the macro would: the future of the file system itself is

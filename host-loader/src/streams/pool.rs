@@ -4,15 +4,19 @@ use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use plugin_api::{Location, Result};
+use plugin_api::{Location, Result, abi};
 
 use super::clock::Clock;
 use super::counters::Counters;
 use super::limits::Limits;
 use super::record::{Record, Registered};
 use super::waiting::{self, Turn};
+
+/// For so long a stream that was chosen to end, and is in the middle of a call, is counted on. Nobody may be going on
+/// with that call.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Which way a stream moves bytes, and so which limit it counts against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +84,8 @@ struct Entry {
     moves: u64,
     /// When it had certainly moved last.
     since: Instant,
+    /// When it was chosen to end.
+    chosen: Option<Instant>,
 }
 
 impl Pool {
@@ -104,8 +110,10 @@ impl Pool {
     ///
     /// # Errors
     /// [`Timeout`](plugin_api::ErrorKind::Timeout) after the configured time,
-    /// [`Closed`](plugin_api::ErrorKind::Closed) once the pool is closed.
+    /// [`Closed`](plugin_api::ErrorKind::Closed) once the pool is closed, and in the child of a fork.
     pub(super) async fn acquire(self: &Arc<Self>, direction: Direction, path: &Location) -> Result<Credit> {
+        // Whoever has the credits, or the lock, may not exist here.
+        abi::check_fork()?;
         let turn = {
             let mut state = self.state();
             if state.is_closed {
@@ -190,6 +198,10 @@ impl Pool {
         }
     }
 
+    pub(super) fn is_closed(&self) -> bool {
+        self.state().is_closed
+    }
+
     pub(super) fn taken(&self) -> Taken {
         self.state().taken
     }
@@ -203,6 +215,7 @@ impl Pool {
             moves: stream.record().moves(),
             stream,
             since: self.clock.now(),
+            chosen: None,
         };
         self.state().streams.insert(number, entry);
     }
@@ -229,14 +242,22 @@ impl Pool {
 
     /// The streams that are to end so that somebody who waits for this direction is served, and when to look again;
     /// `None` if idle streams stay. Those have moved nothing for the configured time: the longest idle, and no
-    /// more of them than openers wait.
+    /// more of them than openers wait whom they help.
     pub(super) fn stalled(&self, direction: Direction) -> Option<(Vec<Arc<dyn Registered>>, Instant)> {
         let patience = self.limits.stream_timeout?;
         let now = self.clock.now();
         let mut next = now.checked_add(patience)?;
         let mut state = self.state();
+        let state = &mut *state;
+        // Then another direction's stream gives nothing that is missing, and others wait for something else.
         let is_own_limit = !state.taken.is_below_own(direction, &self.limits);
-        let mut stalled = Vec::new();
+        let waiting = state.queue.iter();
+        let waiting = waiting
+            .filter(|turn| !is_own_limit || turn.direction == direction)
+            .count();
+        let mut ending = Vec::new();
+        let mut counted_on = 0;
+        let mut idle = Vec::new();
         for entry in state.streams.values_mut() {
             let record = entry.stream.record();
             let moves = record.moves();
@@ -244,27 +265,26 @@ impl Pool {
                 entry.moves = moves;
                 entry.since = now;
             }
-            // Another direction's stream gives nothing that is missing.
             if is_own_limit && record.kind.direction() != direction {
+                continue;
+            }
+            if let Some(chosen) = entry.chosen {
+                counted_on += usize::from(now.saturating_duration_since(chosen) < GRACE);
+                ending.push(Arc::clone(&entry.stream));
                 continue;
             }
             match entry.since.checked_add(patience) {
                 Some(due) if due > now => next = next.min(due),
-                Some(_) => stalled.push((entry.since, Arc::clone(&entry.stream))),
+                Some(_) => idle.push(entry),
                 None => {}
             }
         }
-        stalled.sort_by_key(|(since, _)| *since);
-        let mut left = state.queue.len();
-        drop(state);
-        stalled.retain(|(_, stream)| {
-            // One that was told before and has not ended may never do so.
-            let is_told = stream.record().is_reclaimed();
-            let is_chosen = is_told || left > 0;
-            left -= usize::from(is_chosen && !is_told);
-            is_chosen
-        });
-        Some((stalled.into_iter().map(|(_, stream)| stream).collect(), next))
+        idle.sort_by_key(|entry| entry.since);
+        for entry in idle.into_iter().take(waiting.saturating_sub(counted_on)) {
+            entry.chosen = Some(now);
+            ending.push(Arc::clone(&entry.stream));
+        }
+        Some((ending, next))
     }
 }
 
@@ -276,7 +296,10 @@ pub(super) struct Credit {
 
 impl Drop for Credit {
     fn drop(&mut self) {
-        self.pool.release(self.direction);
+        // The lock may be held by a thread of the parent for ever.
+        if abi::check_fork().is_ok() {
+            self.pool.release(self.direction);
+        }
     }
 }
 
@@ -294,6 +317,9 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
+        if abi::check_fork().is_err() {
+            return;
+        }
         let pool = &self.credit.pool;
         let mut state = pool.state();
         let entry = state.streams.remove(&self.number);

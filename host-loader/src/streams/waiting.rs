@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::poll_fn;
 use futures::task::AtomicWaker;
-use plugin_api::{Error, ErrorKind, Location, Result, Retry};
+use plugin_api::{Error, ErrorKind, Location, Result, Retry, abi};
 
 use super::pool::{Credit, Direction, Pool};
 
@@ -74,6 +74,9 @@ impl Waiting<'_> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
+        if abi::check_fork().is_err() {
+            return;
+        }
         if !self.is_over {
             drop(self.pool.leave(&self.turn));
         }
@@ -95,12 +98,13 @@ pub(super) async fn wait(pool: &Arc<Pool>, turn: Arc<Turn>, path: &Location) -> 
     loop {
         let look_again = end_stalled(pool, direction);
         let until = deadline.into_iter().chain(look_again).min();
-        let error = match answer_until(pool, &waiting.turn, until).await? {
-            SERVED | REFUSED => closed(path),
-            _ if deadline.is_some_and(|deadline| deadline <= pool.clock.now()) => {
+        let error = match answer_until(pool, &waiting.turn, until).await {
+            Err(error) => error,
+            Ok(SERVED | REFUSED) => closed(path),
+            Ok(_) if deadline.is_some_and(|deadline| deadline <= pool.clock.now()) => {
                 timed_out(pool, direction, path)
             }
-            _ => continue,
+            Ok(_) => continue,
         };
         // Whoever is served at the last moment is served.
         return waiting.end().ok_or_else(|| {

@@ -4,8 +4,7 @@
 //! each change, those of plugins in this process included, but not those in the plugin's own copy of `tracing`.
 //! So one callsite is registered here only to be asked.
 
-use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, Once, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
@@ -40,13 +39,8 @@ static HAS_PLUGINS: AtomicBool = AtomicBool::new(false);
 /// How long after a change plugins are told of it.
 const SETTLING: Duration = Duration::from_millis(20);
 
-/// Whether a change is still to be told.
-static UNTOLD: AtomicBool = AtomicBool::new(false);
-
-thread_local! {
-    /// Whether this thread is telling of a change, so that what it asks anew is no change.
-    static TELLING: Cell<bool> = const { Cell::new(false) };
-}
+/// Changes that are still to be told. Whoever counts the first one starts to tell, and goes on until none is left.
+static UNTOLD: AtomicUsize = AtomicUsize::new(0);
 
 /// Logs nothing; `tracing` asks it together with all others.
 struct Sentinel;
@@ -65,7 +59,7 @@ static METADATA: Metadata<'static> = tracing_core::metadata! {
 impl Callsite for Sentinel {
     /// This is called under locks of `tracing`, so that nothing can be done here but to see that it is done.
     fn set_interest(&self, _: Interest) {
-        if HAS_PLUGINS.load(Ordering::Acquire) && !TELLING.get() && !UNTOLD.swap(true, Ordering::AcqRel) {
+        if HAS_PLUGINS.load(Ordering::Acquire) && UNTOLD.fetch_add(1, Ordering::AcqRel) == 0 {
             ::blocking::unblock(tell).detach();
         }
     }
@@ -76,27 +70,25 @@ impl Callsite for Sentinel {
 }
 
 fn tell() {
-    struct Reset;
-    impl Drop for Reset {
-        fn drop(&mut self) {
-            TELLING.set(false);
+    loop {
+        let untold = UNTOLD.load(Ordering::Acquire);
+        // Whoever changed the filters is still asking all callsites, and sets the greatest level last. There is no way
+        // to wait for that: to ask them anew from here would take the subscriber of this thread, or that it has none,
+        // for that of the process.
+        thread::sleep(SETTLING);
+        let listeners: Vec<_> = {
+            let listeners = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner);
+            listeners.iter().filter_map(Weak::upgrade).collect()
+        };
+        for listener in listeners {
+            listener.filters_changed();
         }
-    }
-    TELLING.set(true);
-    let _reset = Reset;
-    // Whoever changed the filters is still asking all callsites, and sets the greatest level last. There is no way to
-    // wait for that: to ask them anew from here would take the subscriber of this thread, or that it has none, for
-    // that of the process.
-    thread::sleep(SETTLING);
-    UNTOLD.store(false, Ordering::Release);
-    let listeners: Vec<_> = {
-        let listeners = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner);
-        listeners.iter().filter_map(Weak::upgrade).collect()
-    };
-    if listeners.is_empty() {
-        return;
-    }
-    for listener in listeners {
-        listener.filters_changed();
+        // Unless there were others meanwhile, which may have been too late to be seen.
+        if UNTOLD
+            .compare_exchange(untold, 0, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+        {
+            return;
+        }
     }
 }

@@ -40,6 +40,12 @@ fn a_closed_file_system_leaves_the_others_open() {
         let mut untouched = block_on(Opened::below(&other, &roots(&local)[index])).unwrap();
         block_on(opened.fs.close(LONG)).unwrap();
         block_on(opened.expect_closed("closed"));
+        let root = &roots(&local)[index];
+        let again = block_on(one.get(root)).unwrap();
+        assert!(
+            block_on(again.exists(root)).unwrap(),
+            "whoever goes on gets a new one"
+        );
         let results = block_on(untouched.use_all());
         let error = results.into_iter().find_map(|(call, result)| {
             let error = result.err().filter(|error| error.kind() == ErrorKind::Closed)?;

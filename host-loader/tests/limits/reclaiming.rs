@@ -26,13 +26,15 @@ struct Setup {
     fs: Arc<dyn FileSystem>,
 }
 
-fn setup(limit: &str) -> Setup {
+fn setup(total: &str) -> Setup {
+    with_limits(&[("fs.fake.limit.total", total)])
+}
+
+fn with_limits(limits: &[(&str, &str)]) -> Setup {
     let clock = ManualClock::new();
     let store = FakeStore::new(&clock);
-    let registry = store.registry(&[
-        ("fs.fake.limit.total", limit),
-        ("fs.fake.limit.stream-timeout", "10000"),
-    ]);
+    let patience = ("fs.fake.limit.stream-timeout", "10000");
+    let registry = store.registry(&[limits, &[patience]].concat());
     let fs = block_on(registry.get(&path(0))).unwrap();
     Setup {
         clock,
@@ -256,20 +258,7 @@ fn a_stream_that_is_being_closed_is_left_to_publish() {
 
 #[test]
 fn only_what_helps_is_taken_away() {
-    let clock = ManualClock::new();
-    let store = FakeStore::new(&clock);
-    let registry = store.registry(&[
-        ("fs.fake.limit.output", "1"),
-        ("fs.fake.limit.input", "9"),
-        ("fs.fake.limit.stream-timeout", "10000"),
-    ]);
-    let fs = block_on(registry.get(&path(0))).unwrap();
-    let setup = Setup {
-        clock,
-        store,
-        registry,
-        fs,
-    };
+    let setup = with_limits(&[("fs.fake.limit.output", "1"), ("fs.fake.limit.input", "9")]);
     let _input = setup.open(1);
     let _output = setup.create(2);
     setup.pass(PATIENCE);
@@ -277,4 +266,50 @@ fn only_what_helps_is_taken_away() {
     let created = setup.fs.create(&third, &CreateOptions::default()).now_or_never();
     let _created = created.unwrap().unwrap();
     assert_eq!(setup.taken_away(), [2]);
+}
+
+#[test]
+fn for_whoever_waits_for_something_else_nothing_is_taken_away() {
+    let setup = with_limits(&[("fs.fake.limit.output", "3"), ("fs.fake.limit.input", "1")]);
+    let _input = setup.open(1);
+    let _outputs = [2, 3, 4].map(|file| setup.create(file));
+    let mut readers = [5, 6, 7, 8, 9].map(|file| setup.waiter(file));
+    let (tenth, options) = (path(10), CreateOptions::default());
+    let mut writer = setup.fs.create(&tenth, &options);
+    assert!((&mut writer).now_or_never().is_none());
+    setup.pass(PATIENCE);
+    let _created = writer.now_or_never().unwrap().unwrap();
+    assert_eq!(setup.taken_away(), [2]);
+    let _opened = (&mut readers[0]).now_or_never().unwrap().unwrap();
+    assert_eq!(setup.taken_away(), [1, 2]);
+}
+
+/// How many of these calls are at an end.
+fn ended<T>(calls: &mut [BoxFuture<'_, Result<T>>]) -> usize {
+    calls.iter_mut().filter_map(FutureExt::now_or_never).count()
+}
+
+#[test]
+fn streams_that_are_about_to_end_are_counted_on_for_a_while() {
+    let setup = setup("9");
+    let mut streams = [1, 2, 3, 4, 5, 6, 7, 8, 9].map(|file| setup.open(file));
+    let mut calls: Vec<_> = (1..)
+        .zip(&mut streams)
+        .map(|(file, stream)| {
+            setup.store.answer(file, Answer::Hangs);
+            stream.read(100)
+        })
+        .collect();
+    assert_eq!(ended(&mut calls), 0);
+    let mut waiters = [10, 11, 12].map(|file| setup.waiter(file));
+    setup.pass(PATIENCE);
+    assert_eq!(ended(&mut waiters), 0);
+    // Three were told to end; only the first is polled, and ends.
+    assert_eq!((ended(&mut calls[..1]), ended(&mut calls[3..])), (1, 0));
+    assert_eq!(ended(&mut waiters[..1]), 1);
+    // If nobody polls the others for long, others end for them.
+    setup.pass(Duration::from_secs(2));
+    assert_eq!(ended(&mut waiters[1..]), 0);
+    assert_eq!(ended(&mut calls[3..]), 2);
+    assert_eq!(ended(&mut waiters[1..]), 2);
 }

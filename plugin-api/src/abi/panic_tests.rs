@@ -1,7 +1,7 @@
 //! A plugin in which everything panics, its drops included, behind the vtables.
 
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -145,7 +145,12 @@ impl OutputStream for Bomb {
     fn location(&self) -> Location {
         panic!("location")
     }
-    async fn flush(&mut self) -> Result<()> {
+    // Written out, so that it panics before there is a future.
+    fn flush<'a, 'b>(&'a mut self) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'b>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
         panic!("flush")
     }
     async fn sync(&mut self) -> Result<()> {
@@ -210,7 +215,12 @@ impl RecoverableStream for Stream {
     fn location(&self) -> Location {
         at("file")
     }
-    async fn flush(&mut self) -> Result<()> {
+    // Written out, so that it panics before there is a future.
+    fn flush<'a, 'b>(&'a mut self) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'b>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
         panic!("flush")
     }
     async fn persist(&mut self) -> Result<Recoverable> {
@@ -226,7 +236,11 @@ impl RecoverableStream for Stream {
 
 #[async_trait]
 impl Committer for Bomb {
-    async fn commit(&self) -> Result<()> {
+    fn commit<'a, 'b>(&'a self) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'b>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
         panic!("commit")
     }
     async fn commit_after_recovery(&self) -> Result<()> {

@@ -17,11 +17,15 @@ fn check_length(got: usize, most: usize) -> Result<()> {
     if got <= most {
         return Ok(());
     }
-    Err(Error::new(
-        ErrorKind::Corrupt,
-        format!("the plugin returned {got} bytes where {most} were asked for"),
-    )
-    .with_remedy("report this to the author of the plugin"))
+    Err(other_than_asked(&format!(
+        "{got} bytes where {most} were asked for"
+    )))
+}
+
+#[cold]
+fn other_than_asked(what: &str) -> Error {
+    Error::new(ErrorKind::Corrupt, format!("the plugin returned {what}"))
+        .with_remedy("report this to the author of the plugin")
 }
 
 #[deny(clippy::missing_trait_methods)]
@@ -49,7 +53,10 @@ impl InputStream for RemoteInput {
             })
             .collect();
         let chunks = from_wire(self.0.read_ranges(wire.as_slice().into()).await)?;
-        check_length(chunks.len(), ranges.len())?;
+        let (got, asked) = (chunks.len(), ranges.len());
+        if got != asked {
+            return Err(other_than_asked(&format!("{got} chunks for {asked} ranges")));
+        }
         Ok(chunks.into_iter().map(Bytes::from).collect())
     }
 

@@ -109,12 +109,12 @@ impl RecoverableWriterAbi for Entered<Arc<dyn RecoverableWriter>> {
 impl RecoverableStreamAbi for Entered<Box<dyn RecoverableStream>> {
     fn write<'a>(&'a mut self, data: RSlice<'a, u8>) -> WireFuture<'a, ()> {
         let (object, enter) = self.split();
-        enter.future("write", object.write(data.as_slice()))
+        enter.future("write", async move { object.write(data.as_slice()).await })
     }
 
     fn write_chunk(&mut self, data: Chunk) -> WireFuture<'_, ()> {
         let (object, enter) = self.split();
-        enter.future("write", object.write_bytes(data.into()))
+        enter.future("write", async move { object.write_bytes(data.into()).await })
     }
 
     fn position(&self) -> u64 {
@@ -127,7 +127,7 @@ impl RecoverableStreamAbi for Entered<Box<dyn RecoverableStream>> {
 
     fn flush(&mut self) -> WireFuture<'_, ()> {
         let (object, enter) = self.split();
-        enter.future("flush", object.flush())
+        enter.future("flush", async move { object.flush().await })
     }
 
     fn persist(&mut self) -> WireFuture<'_, RecoverableBuf> {
@@ -144,17 +144,19 @@ impl RecoverableStreamAbi for Entered<Box<dyn RecoverableStream>> {
 
     fn close(&mut self) -> WireFuture<'_, ()> {
         let (object, enter) = self.split();
-        enter.last_future("close", object.close())
+        enter.last_future("close", async move { object.close().await })
     }
 }
 
 impl CommitterAbi for Entered<Arc<dyn Committer>> {
     fn commit(&self) -> WireFuture<'_, ()> {
-        self.enter.future("commit", (**self).commit())
+        self.enter
+            .future("commit", async move { (**self).commit().await })
     }
 
     fn commit_after_recovery(&self) -> WireFuture<'_, ()> {
-        self.enter.future("commit", (**self).commit_after_recovery())
+        self.enter
+            .future("commit", async move { (**self).commit_after_recovery().await })
     }
 
     fn recoverable(&self) -> WireResult<RecoverableBuf> {

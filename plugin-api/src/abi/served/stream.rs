@@ -56,19 +56,19 @@ impl InputStreamAbi for Entered<Box<dyn InputStream>> {
 
     fn close(&mut self) -> WireFuture<'_, ()> {
         let (object, enter) = self.split();
-        enter.last_future("close", object.close())
+        enter.last_future("close", async move { object.close().await })
     }
 }
 
 impl OutputStreamAbi for Entered<Box<dyn OutputStream>> {
     fn write<'a>(&'a mut self, data: RSlice<'a, u8>) -> WireFuture<'a, ()> {
         let (object, enter) = self.split();
-        enter.future("write", object.write(data.as_slice()))
+        enter.future("write", async move { object.write(data.as_slice()).await })
     }
 
     fn write_chunk(&mut self, data: Chunk) -> WireFuture<'_, ()> {
         let (object, enter) = self.split();
-        enter.future("write", object.write_bytes(data.into()))
+        enter.future("write", async move { object.write_bytes(data.into()).await })
     }
 
     fn position(&self) -> u64 {
@@ -81,12 +81,12 @@ impl OutputStreamAbi for Entered<Box<dyn OutputStream>> {
 
     fn flush(&mut self) -> WireFuture<'_, ()> {
         let (object, enter) = self.split();
-        enter.future("flush", object.flush())
+        enter.future("flush", async move { object.flush().await })
     }
 
     fn sync(&mut self) -> WireFuture<'_, ()> {
         let (object, enter) = self.split();
-        enter.future("sync", object.sync())
+        enter.future("sync", async move { object.sync().await })
     }
 
     fn close(&mut self) -> WireFuture<'_, Status> {
@@ -96,6 +96,6 @@ impl OutputStreamAbi for Entered<Box<dyn OutputStream>> {
 
     fn abort(&mut self) -> WireFuture<'_, ()> {
         let (object, enter) = self.split();
-        enter.last_future("abort", object.abort())
+        enter.last_future("abort", async move { object.abort().await })
     }
 }
