@@ -4,8 +4,7 @@ use std::ffi::{c_char, c_void};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::arguments::{Out, array, extensions, location, options};
-use super::handle;
-use super::operation::{Completion, at_once, entry, start};
+use super::operation::Call;
 use super::types::{CCompletion, CCopyOptions, CCopyRequest, CError, CFileSystem};
 use crate::{CopyOptions, CopyProgress, CopyRequest, Result};
 
@@ -15,19 +14,14 @@ pub(super) unsafe extern "C" fn can_copy(
     target: *const c_char,
     out: *mut bool,
 ) -> *mut CError {
-    entry("bulk copy", || {
-        // SAFETY: arguments as the table says.
-        let (file_system, source, target, out) = unsafe {
-            (
-                handle::file_system(file_system)?,
-                location(source)?,
-                location(target)?,
-                Out::new(out, false)?,
-            )
-        };
-        out.set(at_once("bulk copy", &file_system.enter, || {
-            Ok(file_system.bulk_copy()?.can_copy(&source, &target))
-        })?);
+    // SAFETY: arguments as the table says.
+    unsafe {
+        Call::new("bulk copy", file_system, || {
+            Ok((location(source)?, location(target)?, Out::new(out, false)?))
+        })
+    }
+    .at_once(|file_system, (source, target, out)| {
+        out.set(file_system.bulk_copy()?.can_copy(&source, &target));
         Ok(())
     })
 }
@@ -39,24 +33,17 @@ pub(super) unsafe extern "C" fn copy_files(
     given: *const CCopyOptions,
     completion: *const CCompletion,
 ) -> *mut CError {
-    entry("bulk copy", || {
-        // SAFETY: arguments as the table says.
-        let (file_system, requests, (given, progress), completion) = unsafe {
-            (
-                Arc::clone(handle::file_system(file_system)?),
-                copy_requests(requests, request_count)?,
-                copy_options(given)?,
-                Completion::new(completion)?,
-            )
-        };
-        let enter = file_system.enter.clone();
-        let work = async move {
-            // Closed when this is dropped, whatever the plugin still has of it.
-            let _closed = Closed(progress.clone());
-            let copy = file_system.bulk_copy()?;
-            copy.copy_files(&requests, &given, Box::new(progress)).await
-        };
-        start("bulk copy", &enter, completion, Box::pin(work))
+    // SAFETY: arguments as the table says.
+    unsafe {
+        Call::operation("bulk copy", file_system, completion, || {
+            Ok((copy_requests(requests, request_count)?, copy_options(given)?))
+        })
+    }
+    .start(async |file_system, (requests, (given, progress))| {
+        // Closed when this is dropped, whatever the plugin still has of it.
+        let _closed = Closed(progress.clone());
+        let copy = file_system.bulk_copy()?;
+        copy.copy_files(&requests, &given, Box::new(progress)).await
     })
 }
 

@@ -2,13 +2,14 @@
 
 use std::ffi::c_char;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::null_mut;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::arguments::{Out, config, location, options};
-use super::handle::{self, Object, Shared, shared};
+use super::handle::{Object, Shared, shared};
 use super::log;
-use super::operation::{Completion, entry, start, start_last};
+use super::operation::{Call, entry};
 use super::types::{CCompletion, CError, CFactory, CFactoryOptions, CFileSystem, CPair};
 use crate::abi::Export;
 use crate::abi::future::{Enter, panic_error};
@@ -45,7 +46,7 @@ pub(super) unsafe fn new_with(
 ) -> *mut CError {
     entry("make factory", || {
         // SAFETY: a place and options as the table says.
-        let (out, given) = unsafe { (Out::new(out, std::ptr::null_mut())?, options(given)?) };
+        let (out, given) = unsafe { (Out::new(out, null_mut())?, options(given)?) };
         let (number, memory_budget) = given.map_or((0, 0), |given| (log::set(&given), given.memory_budget));
         let host: HostRef = Arc::new(log::CHost { memory_budget });
         install_telemetry(&host);
@@ -67,21 +68,13 @@ pub(super) unsafe extern "C" fn shutdown(
     deadline_ms: u64,
     completion: *const CCompletion,
 ) -> *mut CError {
-    entry("shut down", || {
-        // SAFETY: handle and completion as the table says.
-        let (factory, completion) = unsafe {
-            (
-                Arc::clone(&handle::factory(factory)?.factory),
-                Completion::new(completion)?,
-            )
-        };
-        let enter = factory.enter.clone();
-        let work = async move {
+    // SAFETY: arguments as the table says.
+    unsafe { Call::operation("shut down", factory, completion, || Ok(())) }.start_last(
+        async move |factory, ()| {
             let deadline = Duration::from_millis(deadline_ms);
             factory.enter.end(deadline, |rest| factory.shutdown(rest)).await
-        };
-        start_last("shut down", &enter, completion, Box::pin(work))
-    })
+        },
+    )
 }
 
 pub(super) unsafe extern "C" fn file_system(
@@ -92,23 +85,16 @@ pub(super) unsafe extern "C" fn file_system(
     out: *mut *mut CFileSystem,
     completion: *const CCompletion,
 ) -> *mut CError {
-    entry("create file system", || {
-        // SAFETY: arguments as the table says.
-        let (factory, root, config, out, completion) = unsafe {
-            (
-                Arc::clone(&handle::factory(factory)?.factory),
-                location(root)?.with_key(""),
-                config(pairs, pair_count)?,
-                Out::new(out, std::ptr::null_mut())?,
-                Completion::new(completion)?,
-            )
-        };
-        let enter = factory.enter.clone();
-        let work = async move {
-            let file_system = factory.create(&root, &config).await?;
-            out.give(Object::FileSystem(shared(file_system, &factory.enter.inner())));
-            Ok(())
-        };
-        start("create file system", &enter, completion, Box::pin(work))
+    // SAFETY: arguments as the table says.
+    unsafe {
+        Call::operation("create file system", factory, completion, || {
+            let (root, config) = (location(root)?.with_key(""), config(pairs, pair_count)?);
+            Ok((root, config, Out::new(out, null_mut())?))
+        })
+    }
+    .start(async |factory, (root, config, out)| {
+        let file_system = factory.create(&root, &config).await?;
+        out.give(Object::FileSystem(shared(file_system, &factory.enter.inner())));
+        Ok(())
     })
 }

@@ -2,19 +2,17 @@
 
 use std::ffi::c_char;
 use std::ptr::null_mut;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::arguments::{Out, extensions, location, optional_text, options};
-use super::handle::{self, Object, single};
+use super::handle::{Object, single};
 use super::numbers::{FSPLUG_INJECT_ENTROPY, FSPLUG_OVERWRITE, FSPLUG_RECURSIVE};
-use super::operation::{Completion, at_once, entry, start, start_last};
+use super::operation::Call;
 use super::results;
 use super::types::{
     CBytes, CCompletion, CCreateOptions, CError, CFileSystem, CInputStream, CListOptions, CLister,
     COpenOptions, COutputStream, CPage,
 };
-use crate::abi::future::Enter;
 use crate::{CreateOptions, FileSystemExt, ListOptions, OpenOptions, Result, WriteMode};
 
 pub(super) unsafe extern "C" fn close(
@@ -22,48 +20,37 @@ pub(super) unsafe extern "C" fn close(
     deadline_ms: u64,
     completion: *const CCompletion,
 ) -> *mut CError {
-    entry("close", || {
-        // SAFETY: arguments as the table says.
-        let (file_system, completion) = unsafe {
-            (
-                Arc::clone(handle::file_system(file_system)?),
-                Completion::new(completion)?,
-            )
-        };
-        let enter = file_system.enter.clone();
-        let work = async move {
+    // SAFETY: arguments as the table says.
+    unsafe { Call::operation("close", file_system, completion, || Ok(())) }.start_last(
+        async move |file_system, ()| {
             let deadline = Duration::from_millis(deadline_ms);
             let end = file_system.enter.end(deadline, |rest| file_system.close(rest));
             end.await
-        };
-        start_last("close", &enter, completion, Box::pin(work))
-    })
+        },
+    )
 }
 
 pub(super) unsafe extern "C" fn capabilities(file_system: *const CFileSystem, out: *mut u64) -> *mut CError {
-    entry("capabilities", || {
-        // SAFETY: arguments as the table says.
-        let (file_system, out) = unsafe { (handle::file_system(file_system)?, Out::new(out, 0)?) };
-        out.set(Enter::ask(0, || file_system.capabilities().bits()));
-        Ok(())
-    })
+    // SAFETY: arguments as the table says.
+    unsafe { Call::new("capabilities", file_system, || Out::new(out, 0)) }
+        .ask(|file_system| file_system.capabilities().bits())
 }
 
 pub(super) unsafe extern "C" fn entropy_key(
     file_system: *const CFileSystem,
     out: *mut *mut CBytes,
 ) -> *mut CError {
-    entry("entropy key", || {
-        // SAFETY: arguments as the table says.
-        let (file_system, out) = unsafe { (handle::file_system(file_system)?, Out::new(out, null_mut())?) };
-        let key = at_once(
-            "entropy key",
-            &file_system.enter,
-            || Ok(file_system.entropy_key()),
-        )?;
-        out.set(key.map_or(null_mut(), |key| results::text(&key)));
-        Ok(())
-    })
+    // SAFETY: arguments as the table says.
+    unsafe { Call::new("entropy key", file_system, || Out::new(out, null_mut())) }.at_once(
+        |file_system, out| {
+            out.set(
+                file_system
+                    .entropy_key()
+                    .map_or(null_mut(), |key| results::text(&key)),
+            );
+            Ok(())
+        },
+    )
 }
 
 pub(super) unsafe extern "C" fn status(
@@ -72,23 +59,17 @@ pub(super) unsafe extern "C" fn status(
     out: *mut *mut CPage,
     completion: *const CCompletion,
 ) -> *mut CError {
-    entry("status", || {
-        // SAFETY: arguments as the table says.
-        let (file_system, path, out, completion) = unsafe {
-            (
-                Arc::clone(handle::file_system(file_system)?),
-                location(path)?,
-                Out::new(out, null_mut())?,
-                Completion::new(completion)?,
-            )
-        };
-        let enter = file_system.enter.clone();
-        let work = async move {
-            let status = file_system.status(&path).await?;
-            out.set(results::page(&[status]));
-            Ok(())
-        };
-        start("status", &enter, completion, Box::pin(work))
+    // SAFETY: arguments as the table says.
+    unsafe {
+        Call::operation("status", file_system, completion, || {
+            Ok((location(path)?, Out::new(out, null_mut())?))
+        })
+    }
+    .start(async |file_system, (path, out)| {
+        file_system
+            .status(&path)
+            .await
+            .map(|status| out.set(results::page(&[status])))
     })
 }
 
@@ -98,23 +79,13 @@ pub(super) unsafe extern "C" fn exists(
     out: *mut bool,
     completion: *const CCompletion,
 ) -> *mut CError {
-    entry("exists", || {
-        // SAFETY: arguments as the table says.
-        let (file_system, path, out, completion) = unsafe {
-            (
-                Arc::clone(handle::file_system(file_system)?),
-                location(path)?,
-                Out::new(out, false)?,
-                Completion::new(completion)?,
-            )
-        };
-        let enter = file_system.enter.clone();
-        let work = async move {
-            out.set(file_system.exists(&path).await?);
-            Ok(())
-        };
-        start("exists", &enter, completion, Box::pin(work))
-    })
+    // SAFETY: arguments as the table says.
+    unsafe {
+        Call::operation("exists", file_system, completion, || {
+            Ok((location(path)?, Out::new(out, false)?))
+        })
+    }
+    .start(async |file_system, (path, out)| file_system.exists(&path).await.map(|exists| out.set(exists)))
 }
 
 pub(super) unsafe extern "C" fn list(
@@ -124,24 +95,16 @@ pub(super) unsafe extern "C" fn list(
     out: *mut *mut CLister,
     completion: *const CCompletion,
 ) -> *mut CError {
-    entry("list", || {
-        // SAFETY: arguments as the table says.
-        let (file_system, path, given, out, completion) = unsafe {
-            (
-                Arc::clone(handle::file_system(file_system)?),
-                location(path)?,
-                list_options(given)?,
-                Out::new(out, null_mut())?,
-                Completion::new(completion)?,
-            )
-        };
-        let enter = file_system.enter.clone();
-        let work = async move {
-            let lister = file_system.list(&path, &given).await?;
-            out.give(Object::Lister(single(lister, &file_system.enter)));
-            Ok(())
-        };
-        start("list", &enter, completion, Box::pin(work))
+    // SAFETY: arguments as the table says.
+    unsafe {
+        Call::operation("list", file_system, completion, || {
+            Ok((location(path)?, list_options(given)?, Out::new(out, null_mut())?))
+        })
+    }
+    .start(async |file_system, (path, given, out)| {
+        let lister = file_system.list(&path, &given).await?;
+        out.give(Object::Lister(single(lister, &file_system.enter)));
+        Ok(())
     })
 }
 
@@ -165,24 +128,15 @@ pub(super) unsafe extern "C" fn list_next(
     out: *mut *mut CPage,
     completion: *const CCompletion,
 ) -> *mut CError {
-    entry("list", || {
-        // SAFETY: arguments as the table says.
-        let (mut lister, out, completion) = unsafe {
-            (
-                handle::lister(lister)?.lease()?,
-                Out::new(out, null_mut())?,
-                Completion::new(completion)?,
-            )
-        };
-        let enter = lister.enter.clone();
-        let work = async move {
+    // SAFETY: arguments as the table says.
+    unsafe { Call::operation("list", lister, completion, || Out::new(out, null_mut())) }.start(
+        async |mut lister, out| {
             if let Some(page) = lister.next_page().await? {
                 out.set(results::page(&page));
             }
             Ok(())
-        };
-        start("list", &enter, completion, Box::pin(work))
-    })
+        },
+    )
 }
 
 pub(super) unsafe extern "C" fn open(
@@ -192,24 +146,16 @@ pub(super) unsafe extern "C" fn open(
     out: *mut *mut CInputStream,
     completion: *const CCompletion,
 ) -> *mut CError {
-    entry("open", || {
-        // SAFETY: arguments as the table says.
-        let (file_system, path, given, out, completion) = unsafe {
-            (
-                Arc::clone(handle::file_system(file_system)?),
-                location(path)?,
-                open_options(given)?,
-                Out::new(out, null_mut())?,
-                Completion::new(completion)?,
-            )
-        };
-        let enter = file_system.enter.clone();
-        let work = async move {
-            let stream = file_system.open(&path, &given).await?;
-            out.give(Object::Input(single(stream, &file_system.enter)));
-            Ok(())
-        };
-        start("open", &enter, completion, Box::pin(work))
+    // SAFETY: arguments as the table says.
+    unsafe {
+        Call::operation("open", file_system, completion, || {
+            Ok((location(path)?, open_options(given)?, Out::new(out, null_mut())?))
+        })
+    }
+    .start(async |file_system, (path, given, out)| {
+        let stream = file_system.open(&path, &given).await?;
+        out.give(Object::Input(single(stream, &file_system.enter)));
+        Ok(())
     })
 }
 
@@ -242,24 +188,20 @@ pub(super) unsafe extern "C" fn create(
     out: *mut *mut COutputStream,
     completion: *const CCompletion,
 ) -> *mut CError {
-    entry("create", || {
-        // SAFETY: arguments as the table says.
-        let (file_system, path, given, out, completion) = unsafe {
-            (
-                Arc::clone(handle::file_system(file_system)?),
+    // SAFETY: arguments as the table says.
+    unsafe {
+        Call::operation("create", file_system, completion, || {
+            Ok((
                 location(path)?,
                 create_options(given)?,
                 Out::new(out, null_mut())?,
-                Completion::new(completion)?,
-            )
-        };
-        let enter = file_system.enter.clone();
-        let work = async move {
-            let stream = file_system.create(&path, &given).await?;
-            out.give(Object::Output(single(stream, &file_system.enter)));
-            Ok(())
-        };
-        start("create", &enter, completion, Box::pin(work))
+            ))
+        })
+    }
+    .start(async |file_system, (path, given, out)| {
+        let stream = file_system.create(&path, &given).await?;
+        out.give(Object::Output(single(stream, &file_system.enter)));
+        Ok(())
     })
 }
 
@@ -297,25 +239,18 @@ pub(super) unsafe extern "C" fn delete(
     deleted: *mut bool,
     completion: *const CCompletion,
 ) -> *mut CError {
-    entry("delete", || {
-        // SAFETY: arguments as the table says.
-        let (file_system, path, out, completion) = unsafe {
-            (
-                Arc::clone(handle::file_system(file_system)?),
-                location(path)?,
-                Out::optional(deleted, false)?,
-                Completion::new(completion)?,
-            )
-        };
-        let enter = file_system.enter.clone();
-        let work = async move {
-            let deleted = file_system.delete(&path, recursive != 0).await?;
-            if let Some(out) = out {
-                out.set(deleted);
-            }
-            Ok(())
-        };
-        start("delete", &enter, completion, Box::pin(work))
+    // SAFETY: arguments as the table says.
+    unsafe {
+        Call::operation("delete", file_system, completion, || {
+            Ok((location(path)?, Out::optional(deleted, false)?))
+        })
+    }
+    .start(async move |file_system, (path, out)| {
+        let deleted = file_system.delete(&path, recursive != 0).await?;
+        if let Some(out) = out {
+            out.set(deleted);
+        }
+        Ok(())
     })
 }
 
@@ -325,20 +260,13 @@ pub(super) unsafe extern "C" fn rename(
     to: *const c_char,
     completion: *const CCompletion,
 ) -> *mut CError {
-    entry("rename", || {
-        // SAFETY: arguments as the table says.
-        let (file_system, from, to, completion) = unsafe {
-            (
-                Arc::clone(handle::file_system(file_system)?),
-                location(from)?,
-                location(to)?,
-                Completion::new(completion)?,
-            )
-        };
-        let enter = file_system.enter.clone();
-        let work = async move { file_system.rename(&from, &to).await };
-        start("rename", &enter, completion, Box::pin(work))
-    })
+    // SAFETY: arguments as the table says.
+    unsafe {
+        Call::operation("rename", file_system, completion, || {
+            Ok((location(from)?, location(to)?))
+        })
+    }
+    .start(async |file_system, (from, to)| file_system.rename(&from, &to).await)
 }
 
 pub(super) unsafe extern "C" fn mkdirs(
@@ -346,17 +274,7 @@ pub(super) unsafe extern "C" fn mkdirs(
     path: *const c_char,
     completion: *const CCompletion,
 ) -> *mut CError {
-    entry("mkdirs", || {
-        // SAFETY: arguments as the table says.
-        let (file_system, path, completion) = unsafe {
-            (
-                Arc::clone(handle::file_system(file_system)?),
-                location(path)?,
-                Completion::new(completion)?,
-            )
-        };
-        let enter = file_system.enter.clone();
-        let work = async move { file_system.mkdirs(&path).await };
-        start("mkdirs", &enter, completion, Box::pin(work))
-    })
+    // SAFETY: arguments as the table says.
+    unsafe { Call::operation("mkdirs", file_system, completion, || location(path)) }
+        .start(async |file_system, path| file_system.mkdirs(&path).await)
 }

@@ -15,13 +15,18 @@ use super::types::{
 use crate::abi::fork::is_forked_child;
 use crate::abi::future::{Enter, Entered};
 use crate::abi::signals::SigpipeGuard;
-use crate::{Committer, FileSystem, InputStream, Lister, OutputStream, RecoverableStream, Result};
+use crate::{
+    Committer, FileSystem, FileSystemFactory, InputStream, Lister, OutputStream, RecoverableStream, Result,
+};
 
 /// An object that many operations may use at a time.
 pub(super) type Shared<T> = Arc<Entered<Arc<T>>>;
 
 /// An object that one operation may use at a time.
 pub(super) type Single<T> = Arc<Exclusive<Entered<Box<T>>>>;
+
+/// The same, for the time of an operation.
+type Leased<T> = Lease<Entered<Box<T>>>;
 
 /// What is behind a handle.
 pub(super) enum Object {
@@ -33,21 +38,6 @@ pub(super) enum Object {
     Recoverable(Single<dyn RecoverableStream>),
     Committer(Shared<dyn Committer>),
     Operation(Arc<Task>),
-}
-
-impl Object {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Factory(_) => "a factory",
-            Self::FileSystem(_) => "a file system",
-            Self::Lister(_) => "a lister",
-            Self::Input(_) => "an input stream",
-            Self::Output(_) => "an output stream",
-            Self::Recoverable(_) => "a recoverable stream",
-            Self::Committer(_) => "a committer",
-            Self::Operation(_) => "an operation",
-        }
-    }
 }
 
 /// Hands it to the caller.
@@ -67,36 +57,72 @@ pub(super) fn shared<T: ?Sized>(object: Arc<T>, enter: &Enter) -> Shared<T> {
     Arc::new(Entered::new(object, enter.clone()))
 }
 
-macro_rules! accessors {
-    ($($name:ident($handle:ty) -> $object:ty = $variant:ident, $expected:literal;)*) => {$(
-        /// # Safety
-        /// The handle is null or a handle of this plugin that has not been released, and is not released before
-        /// this returns what is then used.
-        pub(super) unsafe fn $name<'a>(handle: *const $handle) -> Result<&'a $object> {
-            if handle.is_null() {
-                return Err(refused(concat!($expected, " is needed and NULL was passed")));
-            }
-            // SAFETY: every handle of this plugin points to an `Object`, which lives until it is released.
-            match unsafe { &*handle.cast::<Object>() } {
-                Object::$variant(object) => Ok(object),
-                other => Err(refused(format!(
-                    concat!($expected, " is needed and {} was passed"),
-                    other.kind()
-                ))),
-            }
-        }
-    )*};
+/// The C type of a handle, which says what object is behind it.
+pub(super) trait Handle {
+    /// What a call has of the object until it ends, whether or not the handle is released by then.
+    type Held;
+
+    /// The kind of the object, for errors.
+    const KIND: &'static str;
+
+    /// `None` if the object is of another kind.
+    fn hold(object: &Object) -> Option<Result<Self::Held>>;
 }
 
-accessors! {
-    factory(CFactory) -> Factory = Factory, "a factory";
-    file_system(CFileSystem) -> Shared<dyn FileSystem> = FileSystem, "a file system";
-    lister(CLister) -> Single<dyn Lister> = Lister, "a lister";
-    input(CInputStream) -> Single<dyn InputStream> = Input, "an input stream";
-    output(COutputStream) -> Single<dyn OutputStream> = Output, "an output stream";
-    recoverable_stream(CRecoverableStream) -> Single<dyn RecoverableStream> = Recoverable, "a recoverable stream";
-    committer(CCommitter) -> Shared<dyn Committer> = Committer, "a committer";
-    operation(COperation) -> Arc<Task> = Operation, "an operation";
+/// Takes what a call needs of the object behind the handle.
+///
+/// # Safety
+/// The handle is null or a handle of this plugin, and is not released before this returns.
+pub(super) unsafe fn hold<C: Handle>(handle: *const C) -> Result<C::Held> {
+    if handle.is_null() {
+        return Err(refused(format!("{} is needed and NULL was passed", C::KIND)));
+    }
+    // SAFETY: every handle of this plugin points to an `Object`, which lives until it is released.
+    let object = unsafe { &*handle.cast::<Object>() };
+    C::hold(object).unwrap_or_else(|| {
+        Err(refused(format!(
+            "{} is needed and {} was passed",
+            C::KIND,
+            object.kind()
+        )))
+    })
+}
+
+/// For each kind of object: the C type of its handles, its name, and what a call holds of it.
+macro_rules! kinds {
+    ($($variant:ident($object:ident): $handle:ty, $kind:literal => $held:ty = $hold:expr;)*) => {
+        impl Object {
+            fn kind(&self) -> &'static str {
+                match self {
+                    $(Self::$variant(_) => $kind,)*
+                }
+            }
+        }
+
+        $(impl Handle for $handle {
+            type Held = $held;
+
+            const KIND: &'static str = $kind;
+
+            fn hold(object: &Object) -> Option<Result<$held>> {
+                match object {
+                    Object::$variant($object) => Some($hold),
+                    _ => None,
+                }
+            }
+        })*
+    };
+}
+
+kinds! {
+    Factory(it): CFactory, "a factory" => Shared<dyn FileSystemFactory> = Ok(Arc::clone(&it.factory));
+    FileSystem(it): CFileSystem, "a file system" => Shared<dyn FileSystem> = Ok(Arc::clone(it));
+    Lister(it): CLister, "a lister" => Leased<dyn Lister> = it.lease();
+    Input(it): CInputStream, "an input stream" => Leased<dyn InputStream> = it.lease();
+    Output(it): COutputStream, "an output stream" => Leased<dyn OutputStream> = it.lease();
+    Recoverable(it): CRecoverableStream, "a recoverable stream" => Leased<dyn RecoverableStream> = it.lease();
+    Committer(it): CCommitter, "a committer" => Shared<dyn Committer> = Ok(Arc::clone(it));
+    Operation(it): COperation, "an operation" => Arc<Task> = Ok(Arc::clone(it));
 }
 
 pub(super) unsafe extern "C" fn release(handle: *mut c_void) {
@@ -123,7 +149,7 @@ pub(super) struct Exclusive<T> {
 
 impl<T> Exclusive<T> {
     /// Takes the value until the lease is dropped.
-    pub(super) fn lease(self: &Arc<Self>) -> Result<Lease<T>> {
+    fn lease(self: &Arc<Self>) -> Result<Lease<T>> {
         let value = self.value.lock().unwrap_or_else(PoisonError::into_inner).take();
         match value {
             Some(value) => Ok(Lease {

@@ -1,17 +1,20 @@
-//! An operation: plugin code that runs to its end on the caller's thread, or on one of the door's.
+//! The calls of the table, and operations: plugin code that runs to its end on the caller's thread, or on one of the
+//! door's.
 
 use std::ffi::c_void;
+use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
-use super::arguments::{options, refused};
+use super::arguments::{Out, options, refused};
+use super::handle::{self, Handle};
 use super::types::{CCompletion, CError, COperation};
-use super::{driver, handle, results};
+use super::{driver, results};
 use crate::abi::fork::check_fork;
-use crate::abi::future::{Enter, panic_error};
+use crate::abi::future::{Enter, Entered, panic_error};
 use crate::abi::signals::SigpipeGuard;
 use crate::{Error, ErrorKind, Result};
 
@@ -21,11 +24,15 @@ pub(super) type Work = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
 /// Runs an entry of the table: whatever is wrong becomes an error, also a panic.
 pub(super) fn entry(name: &'static str, code: impl FnOnce() -> Result<()>) -> *mut CError {
+    returned(name, guarded(name, code))
+}
+
+fn guarded<T>(name: &'static str, code: impl FnOnce() -> Result<T>) -> Result<T> {
     let result = catch_unwind(AssertUnwindSafe(|| {
         check_fork()?;
         code()
     }));
-    returned(name, result.unwrap_or_else(|panic| Err(panic_error(name, panic))))
+    result.unwrap_or_else(|panic| Err(panic_error(name, panic)))
 }
 
 /// A success is NULL.
@@ -84,51 +91,129 @@ impl Completion {
     }
 }
 
-/// Runs `work` to its end, or gives it to the threads of the door if the caller wants to be told. It is
-/// [`ErrorKind::Closed`] if file system or factory are.
-pub(super) fn start(
+/// An entry of the table that does something with the object of a handle: first its arguments are read, then one of
+/// the methods runs the plugin's code on them.
+pub(super) struct Call<H, A> {
     name: &'static str,
-    enter: &Enter,
-    completion: Option<Completion>,
-    work: Work,
-) -> Result<()> {
-    let gate = enter.clone();
-    start_last(
-        name,
-        enter,
-        completion,
-        Box::pin(async move { gate.inside(work).await }),
-    )
+    /// What the call holds of the object, and the other arguments.
+    read: Result<(H, A)>,
 }
 
-/// The same for what ends an object, which is possible at any time.
-pub(super) fn start_last(
-    name: &'static str,
-    enter: &Enter,
-    completion: Option<Completion>,
-    work: Work,
-) -> Result<()> {
+impl<H, A> Call<H, A> {
+    /// Reads the handle, then the other arguments.
+    ///
+    /// # Safety
+    /// As for [`handle::hold`].
+    pub(super) unsafe fn new<C: Handle<Held = H>>(
+        name: &'static str,
+        handle: *const C,
+        arguments: impl FnOnce() -> Result<A>,
+    ) -> Self {
+        let read = guarded(name, || {
+            // SAFETY: the caller's promise is passed on.
+            let held = unsafe { handle::hold(handle)? };
+            Ok((held, arguments()?))
+        });
+        Self { name, read }
+    }
+
+    fn answer(self, code: impl FnOnce(H, A) -> Result<()>) -> *mut CError {
+        entry(self.name, || {
+            let (held, arguments) = self.read?;
+            code(held, arguments)
+        })
+    }
+}
+
+impl<H: Deref<Target = Entered<T>>, T, A> Call<H, A> {
+    /// Runs what answers at once. It is [`ErrorKind::Closed`] if file system or factory are.
+    pub(super) fn at_once(mut self, code: impl FnOnce(H, A) -> Result<()>) -> *mut CError {
+        self.read = self.read.and_then(|(held, arguments)| {
+            held.enter.check_open()?;
+            Ok((held, arguments))
+        });
+        self.recall(code)
+    }
+
+    /// Runs what only tells what the object knows, also after its end.
+    pub(super) fn recall(self, code: impl FnOnce(H, A) -> Result<()>) -> *mut CError {
+        let name = self.name;
+        self.answer(|held, arguments| {
+            let _quiet = SigpipeGuard::new();
+            let enter = held.enter.clone();
+            enter.run(name, || code(held, arguments))?
+        })
+    }
+}
+
+impl<H> Call<H, Out<u64>> {
+    /// Tells a number that the object merely knows; 0 if that panics.
+    pub(super) fn ask(self, code: impl FnOnce(&H) -> u64) -> *mut CError {
+        self.answer(|held, out| {
+            out.set(Enter::ask(0, || code(&held)));
+            Ok(())
+        })
+    }
+}
+
+/// The call of an operation, with or without a completion.
+impl<H: Deref<Target = Entered<T>>, T, A> Call<H, (A, Option<Completion>)> {
+    /// Reads the handle, then the other arguments, then the completion.
+    ///
+    /// # Safety
+    /// As for [`new`](Self::new) and [`Completion::new`].
+    pub(super) unsafe fn operation<C: Handle<Held = H>>(
+        name: &'static str,
+        handle: *const C,
+        completion: *const CCompletion,
+        arguments: impl FnOnce() -> Result<A>,
+    ) -> Self {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { Self::new(name, handle, || Ok((arguments()?, Completion::new(completion)?))) }
+    }
+
+    /// Runs the operation to its end, or gives it to the threads of the door if the caller wants to be told. It is
+    /// [`ErrorKind::Closed`] if file system or factory are.
+    pub(super) fn start<F>(self, code: impl FnOnce(H, A) -> F) -> *mut CError
+    where
+        F: Future<Output = Result<()>> + Send + 'static,
+    {
+        let name = self.name;
+        self.answer(|held, (arguments, completion)| {
+            let enter = held.enter.clone();
+            let work = gated(enter.clone(), Box::pin(code(held, arguments)));
+            start(name, enter, completion, work)
+        })
+    }
+
+    /// The same for what ends an object, which is possible at any time.
+    pub(super) fn start_last<F>(self, code: impl FnOnce(H, A) -> F) -> *mut CError
+    where
+        F: Future<Output = Result<()>> + Send + 'static,
+    {
+        let name = self.name;
+        self.answer(|held, (arguments, completion)| {
+            let enter = held.enter.clone();
+            start(name, enter, completion, Box::pin(code(held, arguments)))
+        })
+    }
+}
+
+/// The same work, refused once the gate is closed.
+fn gated(gate: Enter, work: Work) -> Work {
+    Box::pin(async move { gate.inside(work).await })
+}
+
+fn start(name: &'static str, enter: Enter, completion: Option<Completion>, work: Work) -> Result<()> {
     let operation = Operation {
         name,
-        enter: enter.clone(),
+        enter,
         work: Some(work),
     };
     match completion {
         Some(completion) => driver::start(operation, completion),
         None => block_on(operation),
     }
-}
-
-/// Runs what answers at once.
-pub(super) fn at_once<T>(name: &'static str, enter: &Enter, code: impl FnOnce() -> Result<T>) -> Result<T> {
-    enter.check_open()?;
-    recall(name, enter, code)
-}
-
-/// Runs what only tells what the object knows, also after its end.
-pub(super) fn recall<T>(name: &'static str, enter: &Enter, code: impl FnOnce() -> Result<T>) -> Result<T> {
-    let _quiet = SigpipeGuard::new();
-    enter.run(name, code)?
 }
 
 /// Plugin code and the way into the plugin, where it is polled and dropped.
@@ -200,7 +285,7 @@ fn block_on(mut operation: Operation) -> Result<()> {
 pub(super) unsafe extern "C" fn cancel(operation: *const COperation) -> *mut CError {
     entry("cancel", || {
         // SAFETY: a handle as the table says.
-        let task = unsafe { handle::operation(operation)? };
+        let task = unsafe { handle::hold(operation)? };
         task.cancel();
         Ok(())
     })

@@ -2,13 +2,12 @@
 
 use std::ffi::c_char;
 use std::ptr::null_mut;
-use std::sync::Arc;
 
 use super::arguments::{Out, location, optional_text, recoverable, text};
 use super::file_system::create_options;
-use super::handle::{self, Object, shared, single};
+use super::handle::{Object, shared, single};
 use super::numbers::{FSPLUG_COMMITTABLE, FSPLUG_COMMITTED, FSPLUG_CONFLICT, FSPLUG_DAMAGED, FSPLUG_GONE};
-use super::operation::{Completion, at_once, entry, recall, start};
+use super::operation::Call;
 use super::results;
 use super::types::{
     CBytes, CCommitter, CCompletion, CCreateOptions, CError, CFileSystem, CRecoverableInfo,
@@ -23,24 +22,20 @@ pub(super) unsafe extern "C" fn open(
     out: *mut *mut CRecoverableStream,
     completion: *const CCompletion,
 ) -> *mut CError {
-    entry("open recoverable", || {
-        // SAFETY: arguments as the table says.
-        let (file_system, path, given, out, completion) = unsafe {
-            (
-                Arc::clone(handle::file_system(file_system)?),
+    // SAFETY: arguments as the table says.
+    unsafe {
+        Call::operation("open recoverable", file_system, completion, || {
+            Ok((
                 location(path)?,
                 create_options(given)?,
                 Out::new(out, null_mut())?,
-                Completion::new(completion)?,
-            )
-        };
-        let enter = file_system.enter.clone();
-        let work = async move {
-            let stream = file_system.recoverable_writer()?.open(&path, &given).await?;
-            out.give(Object::Recoverable(single(stream, &file_system.enter)));
-            Ok(())
-        };
-        start("open recoverable", &enter, completion, Box::pin(work))
+            ))
+        })
+    }
+    .start(async |file_system, (path, given, out)| {
+        let stream = file_system.recoverable_writer()?.open(&path, &given).await?;
+        out.give(Object::Recoverable(single(stream, &file_system.enter)));
+        Ok(())
     })
 }
 
@@ -52,23 +47,19 @@ pub(super) unsafe extern "C" fn recover(
     out: *mut *mut CRecoverableStream,
     completion: *const CCompletion,
 ) -> *mut CError {
-    entry("recover", || {
-        // SAFETY: arguments as the table says.
-        let (file_system, state, out, completion) = unsafe {
-            (
-                Arc::clone(handle::file_system(file_system)?),
+    // SAFETY: arguments as the table says.
+    unsafe {
+        Call::operation("recover", file_system, completion, || {
+            Ok((
                 recoverable(version, state, state_size)?,
                 Out::new(out, null_mut())?,
-                Completion::new(completion)?,
-            )
-        };
-        let enter = file_system.enter.clone();
-        let work = async move {
-            let stream = file_system.recoverable_writer()?.recover(&state).await?;
-            out.give(Object::Recoverable(single(stream, &file_system.enter)));
-            Ok(())
-        };
-        start("recover", &enter, completion, Box::pin(work))
+            ))
+        })
+    }
+    .start(async |file_system, (state, out)| {
+        let stream = file_system.recoverable_writer()?.recover(&state).await?;
+        out.give(Object::Recoverable(single(stream, &file_system.enter)));
+        Ok(())
     })
 }
 
@@ -80,24 +71,20 @@ pub(super) unsafe extern "C" fn recover_for_commit(
     out: *mut *mut CCommitter,
     completion: *const CCompletion,
 ) -> *mut CError {
-    entry("recover for commit", || {
-        // SAFETY: arguments as the table says.
-        let (file_system, state, out, completion) = unsafe {
-            (
-                Arc::clone(handle::file_system(file_system)?),
+    // SAFETY: arguments as the table says.
+    unsafe {
+        Call::operation("recover for commit", file_system, completion, || {
+            Ok((
                 recoverable(version, state, state_size)?,
                 Out::new(out, null_mut())?,
-                Completion::new(completion)?,
-            )
-        };
-        let enter = file_system.enter.clone();
-        let work = async move {
-            let writer = file_system.recoverable_writer()?;
-            let committer = writer.recover_for_commit(&state).await?;
-            out.give(Object::Committer(shared(committer, &file_system.enter)));
-            Ok(())
-        };
-        start("recover for commit", &enter, completion, Box::pin(work))
+            ))
+        })
+    }
+    .start(async |file_system, (state, out)| {
+        let writer = file_system.recoverable_writer()?;
+        let committer = writer.recover_for_commit(&state).await?;
+        out.give(Object::Committer(shared(committer, &file_system.enter)));
+        Ok(())
     })
 }
 
@@ -105,14 +92,13 @@ pub(super) unsafe extern "C" fn requires_cleanup(
     file_system: *const CFileSystem,
     out: *mut bool,
 ) -> *mut CError {
-    entry("requires cleanup", || {
-        // SAFETY: arguments as the table says.
-        let (file_system, out) = unsafe { (handle::file_system(file_system)?, Out::new(out, false)?) };
-        out.set(at_once("requires cleanup", &file_system.enter, || {
-            Ok(file_system.recoverable_writer()?.requires_cleanup())
-        })?);
-        Ok(())
-    })
+    // SAFETY: arguments as the table says.
+    unsafe { Call::new("requires cleanup", file_system, || Out::new(out, false)) }.at_once(
+        |file_system, out| {
+            out.set(file_system.recoverable_writer()?.requires_cleanup());
+            Ok(())
+        },
+    )
 }
 
 pub(super) unsafe extern "C" fn cleanup(
@@ -123,25 +109,21 @@ pub(super) unsafe extern "C" fn cleanup(
     cleaned: *mut bool,
     completion: *const CCompletion,
 ) -> *mut CError {
-    entry("clean up", || {
-        // SAFETY: arguments as the table says.
-        let (file_system, state, out, completion) = unsafe {
-            (
-                Arc::clone(handle::file_system(file_system)?),
+    // SAFETY: arguments as the table says.
+    unsafe {
+        Call::operation("clean up", file_system, completion, || {
+            Ok((
                 recoverable(version, state, state_size)?,
                 Out::optional(cleaned, false)?,
-                Completion::new(completion)?,
-            )
-        };
-        let enter = file_system.enter.clone();
-        let work = async move {
-            let cleaned = file_system.recoverable_writer()?.cleanup(&state).await?;
-            if let Some(out) = out {
-                out.set(cleaned);
-            }
-            Ok(())
-        };
-        start("clean up", &enter, completion, Box::pin(work))
+            ))
+        })
+    }
+    .start(async |file_system, (state, out)| {
+        let cleaned = file_system.recoverable_writer()?.cleanup(&state).await?;
+        if let Some(out) = out {
+            out.set(cleaned);
+        }
+        Ok(())
     })
 }
 
@@ -152,19 +134,13 @@ pub(super) unsafe extern "C" fn discard(
     state_size: usize,
     completion: *const CCompletion,
 ) -> *mut CError {
-    entry("discard", || {
-        // SAFETY: arguments as the table says.
-        let (file_system, state, completion) = unsafe {
-            (
-                Arc::clone(handle::file_system(file_system)?),
-                recoverable(version, state, state_size)?,
-                Completion::new(completion)?,
-            )
-        };
-        let enter = file_system.enter.clone();
-        let work = async move { file_system.recoverable_writer()?.abort(&state).await };
-        start("discard", &enter, completion, Box::pin(work))
-    })
+    // SAFETY: arguments as the table says.
+    unsafe {
+        Call::operation("discard", file_system, completion, || {
+            recoverable(version, state, state_size)
+        })
+    }
+    .start(async |file_system, state| file_system.recoverable_writer()?.abort(&state).await)
 }
 
 pub(super) unsafe extern "C" fn inspect(
@@ -174,18 +150,17 @@ pub(super) unsafe extern "C" fn inspect(
     state_size: usize,
     out: *mut *mut CRecoverableInfo,
 ) -> *mut CError {
-    entry("inspect", || {
-        // SAFETY: arguments as the table says.
-        let (file_system, state, out) = unsafe {
-            (
-                handle::file_system(file_system)?,
+    // SAFETY: arguments as the table says.
+    unsafe {
+        Call::new("inspect", file_system, || {
+            Ok((
                 recoverable(version, state, state_size)?,
                 Out::new(out, null_mut())?,
-            )
-        };
-        let info = recall("inspect", &file_system.enter, || {
-            file_system.recoverable_writer()?.inspect(&state)
-        })?;
+            ))
+        })
+    }
+    .recall(|file_system, (state, out)| {
+        let info = file_system.recoverable_writer()?.inspect(&state)?;
         out.set(results::info(&info));
         Ok(())
     })
@@ -200,33 +175,30 @@ pub(super) unsafe extern "C" fn verify(
     why: *mut *mut CBytes,
     completion: *const CCompletion,
 ) -> *mut CError {
-    entry("verify", || {
-        // SAFETY: arguments as the table says.
-        let (file_system, state, condition, why, completion) = unsafe {
-            (
-                Arc::clone(handle::file_system(file_system)?),
-                recoverable(version, state, state_size)?,
+    // SAFETY: arguments as the table says.
+    unsafe {
+        Call::operation("verify", file_system, completion, || {
+            let state = recoverable(version, state, state_size)?;
+            Ok((
+                state,
                 Out::new(condition, FSPLUG_DAMAGED)?,
                 Out::optional(why, null_mut())?,
-                Completion::new(completion)?,
-            )
+            ))
+        })
+    }
+    .start(async |file_system, (state, condition, why)| {
+        let (number, text) = match file_system.recoverable_writer()?.verify(&state).await? {
+            RecoverableCondition::Committable => (FSPLUG_COMMITTABLE, None),
+            RecoverableCondition::Committed => (FSPLUG_COMMITTED, None),
+            RecoverableCondition::Gone(why) => (FSPLUG_GONE, Some(why)),
+            RecoverableCondition::Conflict(why) => (FSPLUG_CONFLICT, Some(why)),
+            RecoverableCondition::Damaged(why) => (FSPLUG_DAMAGED, Some(why)),
         };
-        let enter = file_system.enter.clone();
-        let work = async move {
-            let (number, text) = match file_system.recoverable_writer()?.verify(&state).await? {
-                RecoverableCondition::Committable => (FSPLUG_COMMITTABLE, None),
-                RecoverableCondition::Committed => (FSPLUG_COMMITTED, None),
-                RecoverableCondition::Gone(why) => (FSPLUG_GONE, Some(why)),
-                RecoverableCondition::Conflict(why) => (FSPLUG_CONFLICT, Some(why)),
-                RecoverableCondition::Damaged(why) => (FSPLUG_DAMAGED, Some(why)),
-            };
-            condition.set(number);
-            if let (Some(out), Some(text)) = (why, text) {
-                out.set(results::text(&text));
-            }
-            Ok(())
-        };
-        start("verify", &enter, completion, Box::pin(work))
+        condition.set(number);
+        if let (Some(out), Some(text)) = (why, text) {
+            out.set(results::text(&text));
+        }
+        Ok(())
     })
 }
 
@@ -237,25 +209,18 @@ pub(super) unsafe extern "C" fn pending_uploads(
     out: *mut *mut CUploads,
     completion: *const CCompletion,
 ) -> *mut CError {
-    entry("list uploads", || {
-        // SAFETY: arguments as the table says.
-        let (file_system, under, token, out, completion) = unsafe {
-            (
-                Arc::clone(handle::file_system(file_system)?),
-                location(under)?,
-                optional_text(token, "token")?.to_owned(),
-                Out::new(out, null_mut())?,
-                Completion::new(completion)?,
-            )
-        };
-        let enter = file_system.enter.clone();
-        let work = async move {
-            let writer = file_system.recoverable_writer()?;
-            let (uploads, next) = writer.pending_uploads(&under, &token).await?;
-            out.set(results::uploads(&uploads, next.as_deref()));
-            Ok(())
-        };
-        start("list uploads", &enter, completion, Box::pin(work))
+    // SAFETY: arguments as the table says.
+    unsafe {
+        Call::operation("list uploads", file_system, completion, || {
+            let (under, token) = (location(under)?, optional_text(token, "token")?.to_owned());
+            Ok((under, token, Out::new(out, null_mut())?))
+        })
+    }
+    .start(async |file_system, (under, token, out)| {
+        let writer = file_system.recoverable_writer()?;
+        let (uploads, next) = writer.pending_uploads(&under, &token).await?;
+        out.set(results::uploads(&uploads, next.as_deref()));
+        Ok(())
     })
 }
 
@@ -265,23 +230,15 @@ pub(super) unsafe extern "C" fn abort_upload(
     upload_id: *const c_char,
     completion: *const CCompletion,
 ) -> *mut CError {
-    entry("abort upload", || {
-        // SAFETY: arguments as the table says.
-        let (file_system, location, upload_id, completion) = unsafe {
-            (
-                Arc::clone(handle::file_system(file_system)?),
-                location(path)?,
-                text(upload_id, "id of the upload")?.to_owned(),
-                Completion::new(completion)?,
-            )
-        };
-        let enter = file_system.enter.clone();
-        let upload = PendingUpload {
-            location,
-            upload_id,
-            initiated: None,
-        };
-        let work = async move { file_system.recoverable_writer()?.abort_upload(&upload).await };
-        start("abort upload", &enter, completion, Box::pin(work))
-    })
+    // SAFETY: arguments as the table says.
+    unsafe {
+        Call::operation("abort upload", file_system, completion, || {
+            Ok(PendingUpload {
+                location: location(path)?,
+                upload_id: text(upload_id, "id of the upload")?.to_owned(),
+                initiated: None,
+            })
+        })
+    }
+    .start(async |file_system, upload| file_system.recoverable_writer()?.abort_upload(&upload).await)
 }

@@ -2,12 +2,11 @@
 
 use std::ptr::null_mut;
 
-use super::arguments::{Lent, LentMut, Out, array, refused};
-use super::handle;
-use super::operation::{Completion, entry, recall, start, start_last};
+use super::arguments::{Lent, LentMut, Out, array};
+use super::operation::Call;
 use super::results;
 use super::types::{CBytes, CCompletion, CError, CInputStream, COutputStream, CPage, CRange};
-use crate::abi::future::Enter;
+use crate::Result;
 
 pub(super) unsafe extern "C" fn input_read(
     stream: *const CInputStream,
@@ -16,22 +15,14 @@ pub(super) unsafe extern "C" fn input_read(
     out: *mut usize,
     completion: *const CCompletion,
 ) -> *mut CError {
-    entry("read", || {
-        // SAFETY: arguments as the table says.
-        let (mut stream, mut buffer, out, completion) = unsafe {
-            (
-                handle::input(stream)?.lease()?,
-                LentMut::new(buffer, size)?,
-                Out::new(out, 0)?,
-                Completion::new(completion)?,
-            )
-        };
-        let enter = stream.enter.clone();
-        let work = async move {
-            out.set(stream.read_into(buffer.bytes()).await?);
-            Ok(())
-        };
-        start("read", &enter, completion, Box::pin(work))
+    // SAFETY: arguments as the table says.
+    unsafe {
+        Call::operation("read", stream, completion, || {
+            Ok((LentMut::new(buffer, size)?, Out::new(out, 0)?))
+        })
+    }
+    .start(async |mut stream, (mut buffer, out)| {
+        stream.read_into(buffer.bytes()).await.map(|size| out.set(size))
     })
 }
 
@@ -41,23 +32,10 @@ pub(super) unsafe extern "C" fn input_read_chunk(
     out: *mut *mut CBytes,
     completion: *const CCompletion,
 ) -> *mut CError {
-    entry("read", || {
-        // SAFETY: arguments as the table says.
-        let (mut stream, out, completion) = unsafe {
-            (
-                handle::input(stream)?.lease()?,
-                Out::new(out, null_mut())?,
-                Completion::new(completion)?,
-            )
-        };
-        let enter = stream.enter.clone();
-        let work = async move {
-            let chunk = stream.read(max).await?;
-            out.set(results::bytes(chunk));
-            Ok(())
-        };
-        start("read", &enter, completion, Box::pin(work))
-    })
+    // SAFETY: arguments as the table says.
+    unsafe { Call::operation("read", stream, completion, || Out::new(out, null_mut())) }.start(
+        async move |mut stream, out| stream.read(max).await.map(|chunk| out.set(results::bytes(chunk))),
+    )
 }
 
 pub(super) unsafe extern "C" fn input_read_ranges(
@@ -67,79 +45,46 @@ pub(super) unsafe extern "C" fn input_read_ranges(
     out: *mut *mut CBytes,
     completion: *const CCompletion,
 ) -> *mut CError {
-    entry("read ranges", || {
-        // SAFETY: arguments as the table says: there are as many places as ranges.
-        let (mut stream, ranges, completion) = unsafe {
-            (
-                handle::input(stream)?.lease()?,
-                array(ranges, count, "ranges")?,
-                Completion::new(completion)?,
-            )
-        };
-        let mut places = Vec::with_capacity(count);
-        for index in 0..count {
-            if out.is_null() {
-                return Err(refused("the place for the result is NULL"));
-            }
-            // SAFETY: as above; it is not null.
-            places.push(unsafe { Out::new(out.add(index), null_mut())? });
+    // SAFETY: arguments as the table says.
+    unsafe {
+        Call::operation("read ranges", stream, completion, || {
+            let ranges = array(ranges, count, "ranges")?;
+            let places = (0..ranges.len()).map(|index| Out::new(out.wrapping_add(index), null_mut()));
+            let ranges: Vec<_> = ranges.iter().map(|range| range.start..range.end).collect();
+            Ok((ranges, places.collect::<Result<Vec<_>>>()?))
+        })
+    }
+    .start(async |mut stream, (ranges, places)| {
+        let chunks = stream.read_ranges(&ranges).await?;
+        for (place, chunk) in places.into_iter().zip(chunks) {
+            place.set(results::bytes(chunk));
         }
-        let ranges: Vec<_> = ranges.iter().map(|range| range.start..range.end).collect();
-        let enter = stream.enter.clone();
-        let work = async move {
-            let chunks = stream.read_ranges(&ranges).await?;
-            for (place, chunk) in places.into_iter().zip(chunks) {
-                place.set(results::bytes(chunk));
-            }
-            Ok(())
-        };
-        start("read ranges", &enter, completion, Box::pin(work))
+        Ok(())
     })
 }
 
 pub(super) unsafe extern "C" fn input_seek(stream: *const CInputStream, position: u64) -> *mut CError {
-    entry("seek", || {
-        // SAFETY: a handle as the table says.
-        let mut stream = unsafe { handle::input(stream)?.lease()? };
-        let enter = stream.enter.clone();
-        recall("seek", &enter, || stream.seek(position))
-    })
+    // SAFETY: arguments as the table says.
+    unsafe { Call::new("seek", stream, || Ok(())) }.recall(|mut stream, ()| stream.seek(position))
 }
 
 pub(super) unsafe extern "C" fn input_position(stream: *const CInputStream, out: *mut u64) -> *mut CError {
-    entry("position", || {
-        // SAFETY: arguments as the table says.
-        let (stream, out) = unsafe { (handle::input(stream)?.lease()?, Out::new(out, 0)?) };
-        out.set(Enter::ask(0, || stream.position()));
-        Ok(())
-    })
+    // SAFETY: arguments as the table says.
+    unsafe { Call::new("position", stream, || Out::new(out, 0)) }.ask(|stream| stream.position())
 }
 
 pub(super) unsafe extern "C" fn input_size(stream: *const CInputStream, out: *mut u64) -> *mut CError {
-    entry("size", || {
-        // SAFETY: arguments as the table says.
-        let (stream, out) = unsafe { (handle::input(stream)?.lease()?, Out::new(out, 0)?) };
-        out.set(Enter::ask(0, || stream.len()));
-        Ok(())
-    })
+    // SAFETY: arguments as the table says.
+    unsafe { Call::new("size", stream, || Out::new(out, 0)) }.ask(|stream| stream.len())
 }
 
 pub(super) unsafe extern "C" fn input_close(
     stream: *const CInputStream,
     completion: *const CCompletion,
 ) -> *mut CError {
-    entry("close", || {
-        // SAFETY: arguments as the table says.
-        let (mut stream, completion) =
-            unsafe { (handle::input(stream)?.lease()?, Completion::new(completion)?) };
-        let enter = stream.enter.clone();
-        start_last(
-            "close",
-            &enter,
-            completion,
-            Box::pin(async move { stream.close().await }),
-        )
-    })
+    // SAFETY: arguments as the table says.
+    unsafe { Call::operation("close", stream, completion, || Ok(())) }
+        .start_last(async |mut stream, ()| stream.close().await)
 }
 
 pub(super) unsafe extern "C" fn output_write(
@@ -148,39 +93,23 @@ pub(super) unsafe extern "C" fn output_write(
     size: usize,
     completion: *const CCompletion,
 ) -> *mut CError {
-    entry("write", || {
-        // SAFETY: arguments as the table says.
-        let (mut stream, data, completion) = unsafe {
-            (
-                handle::output(stream)?.lease()?,
-                Lent::new(data, size)?,
-                Completion::new(completion)?,
-            )
-        };
-        let enter = stream.enter.clone();
-        let work = async move { stream.write(data.bytes()).await };
-        start("write", &enter, completion, Box::pin(work))
-    })
+    // SAFETY: arguments as the table says.
+    unsafe { Call::operation("write", stream, completion, || Lent::new(data, size)) }
+        .start(async |mut stream, data| stream.write(data.bytes()).await)
 }
 
 pub(super) unsafe extern "C" fn output_position(stream: *const COutputStream, out: *mut u64) -> *mut CError {
-    entry("position", || {
-        // SAFETY: arguments as the table says.
-        let (stream, out) = unsafe { (handle::output(stream)?.lease()?, Out::new(out, 0)?) };
-        out.set(Enter::ask(0, || stream.position()));
-        Ok(())
-    })
+    // SAFETY: arguments as the table says.
+    unsafe { Call::new("position", stream, || Out::new(out, 0)) }.ask(|stream| stream.position())
 }
 
 pub(super) unsafe extern "C" fn output_location(
     stream: *const COutputStream,
     out: *mut *mut CBytes,
 ) -> *mut CError {
-    entry("location", || {
-        // SAFETY: arguments as the table says.
-        let (stream, out) = unsafe { (handle::output(stream)?.lease()?, Out::new(out, null_mut())?) };
-        let location = recall("location", &stream.enter, || Ok(stream.location()))?;
-        out.set(results::text(location.as_str()));
+    // SAFETY: arguments as the table says.
+    unsafe { Call::new("location", stream, || Out::new(out, null_mut())) }.recall(|stream, out| {
+        out.set(results::text(stream.location().as_str()));
         Ok(())
     })
 }
@@ -189,36 +118,18 @@ pub(super) unsafe extern "C" fn output_flush(
     stream: *const COutputStream,
     completion: *const CCompletion,
 ) -> *mut CError {
-    entry("flush", || {
-        // SAFETY: arguments as the table says.
-        let (mut stream, completion) =
-            unsafe { (handle::output(stream)?.lease()?, Completion::new(completion)?) };
-        let enter = stream.enter.clone();
-        start(
-            "flush",
-            &enter,
-            completion,
-            Box::pin(async move { stream.flush().await }),
-        )
-    })
+    // SAFETY: arguments as the table says.
+    unsafe { Call::operation("flush", stream, completion, || Ok(())) }
+        .start(async |mut stream, ()| stream.flush().await)
 }
 
 pub(super) unsafe extern "C" fn output_sync(
     stream: *const COutputStream,
     completion: *const CCompletion,
 ) -> *mut CError {
-    entry("sync", || {
-        // SAFETY: arguments as the table says.
-        let (mut stream, completion) =
-            unsafe { (handle::output(stream)?.lease()?, Completion::new(completion)?) };
-        let enter = stream.enter.clone();
-        start(
-            "sync",
-            &enter,
-            completion,
-            Box::pin(async move { stream.sync().await }),
-        )
-    })
+    // SAFETY: arguments as the table says.
+    unsafe { Call::operation("sync", stream, completion, || Ok(())) }
+        .start(async |mut stream, ()| stream.sync().await)
 }
 
 pub(super) unsafe extern "C" fn output_close(
@@ -226,41 +137,23 @@ pub(super) unsafe extern "C" fn output_close(
     out: *mut *mut CPage,
     completion: *const CCompletion,
 ) -> *mut CError {
-    entry("close", || {
-        // SAFETY: arguments as the table says.
-        let (mut stream, out, completion) = unsafe {
-            (
-                handle::output(stream)?.lease()?,
-                Out::optional(out, null_mut())?,
-                Completion::new(completion)?,
-            )
-        };
-        let enter = stream.enter.clone();
-        let work = async move {
+    // SAFETY: arguments as the table says.
+    unsafe { Call::operation("close", stream, completion, || Out::optional(out, null_mut())) }.start(
+        async |mut stream, out| {
             let status = stream.close().await?;
             if let Some(out) = out {
                 out.set(results::page(&[status]));
             }
             Ok(())
-        };
-        start("close", &enter, completion, Box::pin(work))
-    })
+        },
+    )
 }
 
 pub(super) unsafe extern "C" fn output_abort(
     stream: *const COutputStream,
     completion: *const CCompletion,
 ) -> *mut CError {
-    entry("abort", || {
-        // SAFETY: arguments as the table says.
-        let (mut stream, completion) =
-            unsafe { (handle::output(stream)?.lease()?, Completion::new(completion)?) };
-        let enter = stream.enter.clone();
-        start_last(
-            "abort",
-            &enter,
-            completion,
-            Box::pin(async move { stream.abort().await }),
-        )
-    })
+    // SAFETY: arguments as the table says.
+    unsafe { Call::operation("abort", stream, completion, || Ok(())) }
+        .start_last(async |mut stream, ()| stream.abort().await)
 }
