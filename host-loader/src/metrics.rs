@@ -17,7 +17,7 @@ pub(crate) use series::Source;
 use plugin_api::MetricKind;
 use plugin_api::metrics::{self, Metric};
 
-use crate::streams;
+use crate::streams::STREAM_METRICS;
 
 /// File systems that have been made and are in use.
 pub(crate) const OPEN_FILE_SYSTEMS: Metric = Metric {
@@ -29,16 +29,15 @@ pub(crate) const OPEN_FILE_SYSTEMS: Metric = Metric {
 };
 
 /// What the host itself measures. These have no label `plugin`.
-pub const HOST_METRICS: &[Metric] = &[
-    OPEN_FILE_SYSTEMS,
-    streams::OPEN_STREAMS,
-    streams::STREAM_BYTES_READ,
-    streams::STREAM_BYTES_WRITTEN,
-    streams::STREAM_WAIT_COUNT,
-    streams::STREAM_WAIT_MS,
-    streams::STREAM_REFUSED_COUNT,
-    streams::STREAM_RECLAIMED_COUNT,
-];
+pub const HOST_METRICS: &[Metric] = &{
+    let mut all = [OPEN_FILE_SYSTEMS; 1 + STREAM_METRICS.len()];
+    let mut index = 0;
+    while index < STREAM_METRICS.len() {
+        all[1 + index] = STREAM_METRICS[index].0;
+        index += 1;
+    }
+    all
+};
 
 /// What is known of a metric by its name.
 pub(crate) fn known(name: &str) -> Option<&'static Metric> {

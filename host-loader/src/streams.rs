@@ -28,10 +28,7 @@ use pool::Pool;
 pub(crate) use clock::Clock;
 pub(crate) use file_system::WatchedFileSystem;
 pub(crate) use limits::Limits;
-pub(crate) use series::{
-    OPEN_STREAMS, STREAM_BYTES_READ, STREAM_BYTES_WRITTEN, STREAM_RECLAIMED_COUNT, STREAM_REFUSED_COUNT,
-    STREAM_WAIT_COUNT, STREAM_WAIT_MS,
-};
+pub(crate) use series::STREAM_METRICS;
 
 pub use counters::StreamCounts;
 pub use record::{OpenStream, StreamKind};

@@ -37,14 +37,12 @@ mod host;
 mod interface;
 mod layout;
 mod module;
-#[cfg(test)]
-mod panic_tests;
 mod records;
 mod remote;
-#[cfg(test)]
-mod round_trip_tests;
 mod served;
 pub(crate) mod signals;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 #[doc(hidden)]

@@ -200,28 +200,40 @@ impl Location {
         self.text
     }
 
-    /// Checks that the parts fit the text, which came from the other side.
-    pub(crate) fn from_parts(text: String, scheme_len: u32, authority_len: u32) -> Result<Self, Error> {
-        let authority = scheme_len as usize + 3;
-        let slash = authority + authority_len as usize;
-        let fits = text.get(scheme_len as usize..authority) == Some("://")
-            && text
-                .get(authority..slash)
-                .is_some_and(|authority| !authority.contains('/'))
-            && text.as_bytes().get(slash) == Some(&b'/');
-        if fits {
-            Ok(Self {
-                text,
-                scheme_len,
-                authority_len,
-            })
-        } else {
-            Err(Error::new(
-                ErrorKind::InvalidPath,
-                format!("malformed location '{text}' at the plugin boundary"),
-            ))
+    /// Takes what came from the other side; the parts must [fit](LocationParts::check) the text.
+    #[inline]
+    pub(crate) fn from_parts(text: String, scheme_len: u32, authority_len: u32) -> Self {
+        Self {
+            text,
+            scheme_len,
+            authority_len,
         }
     }
+}
+
+impl LocationParts<'_> {
+    /// Checks that the parts fit the text, which came from the other side.
+    #[inline]
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        // Between ASCII characters there is always a boundary of characters.
+        let text = self.text.as_bytes();
+        let authority = self.scheme_len as usize + 3;
+        let slash = authority + self.authority_len as usize;
+        let fits = text.get(self.scheme_len as usize..authority) == Some(b"://")
+            && text
+                .get(authority..slash)
+                .is_some_and(|authority| !authority.contains(&b'/'))
+            && text.get(slash) == Some(&b'/');
+        if fits { Ok(()) } else { Err(malformed(self.text)) }
+    }
+}
+
+#[cold]
+fn malformed(text: &str) -> Error {
+    Error::new(
+        ErrorKind::InvalidPath,
+        format!("malformed location '{text}' at the plugin boundary"),
+    )
 }
 
 impl fmt::Display for Location {

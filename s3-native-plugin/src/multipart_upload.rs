@@ -11,6 +11,7 @@ use tokio::task::{JoinError, JoinSet};
 pub(crate) mod etag;
 mod headers;
 mod identity;
+mod listed_parts;
 mod part_buffer;
 mod part_plan;
 mod publish;
@@ -18,15 +19,18 @@ mod refusal;
 mod target;
 mod unfinished;
 mod upload;
+mod upload_guard;
 
 pub(crate) use identity::{Content, Found, find};
+pub(crate) use listed_parts::ListedPart;
 use part_buffer::PartBuffer;
 pub(crate) use part_plan::{MAX_OBJECT_SIZE, MAX_PARTS, PartPlan, check_object_size};
 pub(crate) use publish::{complete, is_error_in_200, may_have_taken_effect, pause, put};
 pub(crate) use refusal::{gone, taken, upload_gone};
 pub(crate) use target::{Nonce, Target};
 pub(crate) use unfinished::Unfinished;
-pub(crate) use upload::{ListedPart, Part, Upload, UploadGuard, abort, bare};
+pub(crate) use upload::{Part, Upload, abort};
+pub(crate) use upload_guard::UploadGuard;
 
 /// Collects bytes and uploads them in parts; an upload is begun when the first part is full.
 ///

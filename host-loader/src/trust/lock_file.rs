@@ -1,11 +1,13 @@
 //! [`PluginLock`]: which files a plugin directory may hold, and with what content.
 
+mod text;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File, Permissions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use plugin_api::{Error, Result};
 
@@ -13,18 +15,10 @@ use super::permissions::{is_there, open_trusted};
 use super::sealed_image::{SealedImage, unreadable};
 use crate::audit::BUNDLE_DIRECTORY;
 use crate::elf_image::refuse;
+use text::{Malformed, VERSION, name_of};
 
 /// The name of the file in a plugin directory.
 const NAME: &str = "plugins.lock";
-
-/// The first line, up to the version.
-const HEAD: &str = "# fsplug plugins.lock ";
-
-const VERSION: u32 = 1;
-
-/// What explains the file to whoever opens it.
-const EXPLANATION: &str =
-    "# SHA-256 and file of each plugin here; others are not loaded. Written by 'fsplug plugins lock'.";
 
 /// Bytes of the largest lock file.
 const LARGEST: u64 = 1 << 20;
@@ -250,59 +244,6 @@ impl PluginLock {
     }
 }
 
-/// The text of the file.
-impl fmt::Display for PluginLock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{HEAD}{VERSION}\n{EXPLANATION}")?;
-        for (file, hash) in &self.0 {
-            writeln!(f, "{}  {file}", hex::encode(hash))?;
-        }
-        Ok(())
-    }
-}
-
-/// Why a text is no lock.
-#[derive(Debug, PartialEq, Eq)]
-enum Malformed {
-    /// Its format has this version.
-    Newer(u32),
-    /// The number of the line, from 1, and what is wrong with it.
-    Line(usize, &'static str),
-}
-
-impl PluginLock {
-    fn parse(text: &str) -> std::result::Result<Self, Malformed> {
-        let mut lines = text.lines().zip(1_usize..);
-        let version = lines
-            .next()
-            .and_then(|(line, _)| line.strip_prefix(HEAD)?.parse().ok());
-        match version {
-            Some(VERSION) => {}
-            Some(newer) if newer > VERSION => return Err(Malformed::Newer(newer)),
-            _ => return Err(Malformed::Line(1, "does not say that this is a lock")),
-        }
-        let mut entries = BTreeMap::new();
-        for (line, number) in lines {
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
-            let wrong = |what| Malformed::Line(number, what);
-            let (hash, file) = line
-                .split_once("  ")
-                .ok_or(wrong("has no hash and file with two spaces between"))?;
-            let mut bytes = [0; 32];
-            hex::decode_to_slice(hash, &mut bytes).map_err(|_| wrong("does not begin with a SHA-256"))?;
-            if !is_nameable(file) || !is_below(Path::new(file)) {
-                return Err(wrong("has no path from the plugin directory"));
-            }
-            if entries.insert(file.to_owned(), bytes).is_some() {
-                return Err(wrong("has a file that another line has too"));
-            }
-        }
-        Ok(Self(entries))
-    }
-}
-
 fn malformed(what: &str, dir: &Path) -> Error {
     refuse(
         what,
@@ -311,34 +252,6 @@ fn malformed(what: &str, dir: &Path) -> Error {
             dir.display()
         ),
     )
-}
-
-/// The path of a file from its plugin directory, as a lock has it.
-fn name_of(file: &Path, dir: &Path) -> Result<String> {
-    file.strip_prefix(dir)
-        .ok()
-        .and_then(Path::to_str)
-        .filter(|name| is_nameable(name))
-        .map(str::to_owned)
-        .ok_or_else(|| {
-            refuse(
-                "a lock cannot hold its name",
-                "rename it to letters, digits and hyphens",
-            )
-        })
-}
-
-/// Whether `sha256sum` and a line of text take the name as it is.
-fn is_nameable(file: &str) -> bool {
-    !file.contains(|c: char| c.is_control() || c == '\\')
-}
-
-fn is_below(file: &Path) -> bool {
-    let mut components = file.components();
-    components
-        .by_ref()
-        .all(|part| matches!(part, Component::Normal(_)))
-        && file.file_name().is_some()
 }
 
 fn is_library(file: &Path) -> bool {
@@ -359,142 +272,4 @@ fn short(hash: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use plugin_api::ErrorKind;
-    use proptest::prelude::*;
-
-    fn malformed_line(text: &str) -> (usize, &'static str) {
-        match PluginLock::parse(text) {
-            Err(Malformed::Line(line, what)) => (line, what),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn entry(file: &str) -> String {
-        format!("{HEAD}1\n{}  {file}\n", "ab".repeat(32))
-    }
-
-    #[test]
-    fn a_line_that_means_nothing_makes_the_whole_lock_unusable() {
-        assert!(PluginLock::parse(&entry("a/b.so")).is_ok());
-        for text in [
-            "",
-            "\n",
-            "# fsplug plugins.lock\n",
-            "# fsplug plugins.lock x\n",
-            "a/b.so",
-        ] {
-            assert_eq!(malformed_line(text).0, 1, "{text:?}");
-        }
-        for file in [
-            "",
-            "/a/b.so",
-            "../b.so",
-            "a/../b.so",
-            "./b.so",
-            "a\\b.so",
-            "a/b.so\u{7}",
-        ] {
-            assert_eq!(malformed_line(&entry(file)).0, 2, "{file:?}");
-        }
-        for line in [
-            "x  a/b.so",
-            "ab  a/b.so",
-            "nonsense",
-            &format!("{} a/b.so", "ab".repeat(32)),
-        ] {
-            assert_eq!(malformed_line(&format!("{HEAD}1\n\n{line}\n")).0, 3, "{line:?}");
-        }
-        let twice = format!("{}{}", entry("a/b.so"), &entry("a/b.so")[HEAD.len() + 2..]);
-        assert_eq!(
-            malformed_line(&twice),
-            (3, "has a file that another line has too")
-        );
-        assert_eq!(
-            PluginLock::parse(&format!("{HEAD}2\n?")),
-            Err(Malformed::Newer(2))
-        );
-    }
-
-    #[test]
-    fn a_lock_that_is_there_and_cannot_be_read_is_an_error() {
-        let dir = tempfile::tempdir().unwrap();
-        assert_eq!(PluginLock::read(dir.path()).unwrap(), None);
-        let path = PluginLock::path(dir.path());
-        std::os::unix::fs::symlink("nowhere", &path).unwrap();
-        let error = PluginLock::read(dir.path()).unwrap_err().to_string();
-        assert!(
-            error.contains(path.to_str().unwrap()) && error.contains("dangling"),
-            "{error}"
-        );
-        fs::remove_file(&path).unwrap();
-        for content in [&b"\xff"[..], b"", &vec![b'#'; 2 << 20]] {
-            fs::write(&path, content).unwrap();
-            fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
-            assert!(PluginLock::read(dir.path()).is_err());
-        }
-        PluginLock::default().write(dir.path()).unwrap();
-        assert!(PluginLock::read(dir.path()).unwrap().unwrap().is_empty());
-        fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
-        let error = PluginLock::read(dir.path()).unwrap_err().to_string();
-        assert!(error.contains("chmod go-w"), "{error}");
-    }
-
-    #[test]
-    fn writing_leaves_nothing_else_behind() {
-        let dir = tempfile::tempdir().unwrap();
-        for _ in 0..2 {
-            PluginLock::default().write(dir.path()).unwrap();
-        }
-        assert_eq!(entries_of(dir.path()).unwrap(), [PluginLock::path(dir.path())]);
-        let error = PluginLock::default()
-            .write(&dir.path().join("missing"))
-            .unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::NotFound);
-    }
-
-    fn locks() -> impl Strategy<Value = PluginLock> {
-        let file = "[a-z #*.é-]{1,8}/[a-z0-9 .]{1,8}\\.so(\\.[0-9])?".prop_filter("dots alone", |file| {
-            is_below(Path::new(file)) && !file.starts_with("./")
-        });
-        prop::collection::btree_map(file, any::<[u8; 32]>(), 0..5).prop_map(PluginLock)
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_written_is_what_is_read(lock in locks()) {
-            prop_assert_eq!(PluginLock::parse(&lock.to_string()), Ok(lock));
-        }
-
-        #[test]
-        fn damage_never_admits_what_the_lock_did_not(lock in locks(), at: prop::sample::Index, byte: u8) {
-            let mut text = lock.to_string().into_bytes();
-            let at = at.index(text.len());
-            text[at] = byte;
-            if let Some(Ok(damaged)) = std::str::from_utf8(&text).ok().map(PluginLock::parse) {
-                // One byte can change one hash or one name.
-                prop_assert!(lock.changes_to(&damaged).len() <= 2);
-            }
-            text.truncate(at);
-            if let Some(Ok(shorter)) = std::str::from_utf8(&text).ok().map(PluginLock::parse) {
-                let is_new = |change: &LockChange| change.verb() == "changed";
-                prop_assert!(!lock.changes_to(&shorter).iter().any(is_new));
-            }
-        }
-
-        #[test]
-        fn changes_are_what_makes_one_lock_the_other(older in locks(), newer in locks()) {
-            let mut made = older.clone();
-            for change in older.changes_to(&newer) {
-                match change.now {
-                    Some(now) => {
-                        made.0.insert(change.file, hex::decode(now).unwrap().try_into().unwrap());
-                    }
-                    None => drop(made.0.remove(&change.file)),
-                }
-            }
-            prop_assert_eq!(made, newer);
-        }
-    }
-}
+mod tests;

@@ -40,37 +40,29 @@ const FAILURES: [Failure; 11] = [
         id: "F1b",
         text: "the host is linked with that SONAME",
         surroundings: Surroundings::LinkedHost,
-        own: [NO, NO, NO, NO, YES, YES],
         deepbind: &[Way::UniqueSoname, Way::Visible],
-        dlmopen: YES,
-        ..NOTHING
+        ..BOUND_ELSEWHERE
     },
     Failure {
         id: "F2",
         text: "the host exports the symbol",
         surroundings: Surroundings::ExportingHost,
-        own: [NO, NO, NO, NO, YES, YES],
         deepbind: &[Way::Runpath],
-        dlmopen: YES,
-        ..NOTHING
+        ..BOUND_ELSEWHERE
     },
     Failure {
         id: "F3",
         text: "LD_PRELOAD defines it",
         surroundings: Surroundings::Preload,
-        own: [NO, NO, NO, NO, YES, YES],
         deepbind: &[Way::Runpath],
-        dlmopen: YES,
-        ..NOTHING
+        ..BOUND_ELSEWHERE
     },
     Failure {
         id: "F4",
         text: "another plugin was opened RTLD_GLOBAL",
         surroundings: Surroundings::GlobalPlugin,
-        own: [NO, NO, NO, NO, YES, YES],
         deepbind: &[Way::UniqueSoname, Way::Visible],
-        dlmopen: YES,
-        ..NOTHING
+        ..BOUND_ELSEWHERE
     },
     Failure {
         id: "F5",
@@ -123,6 +115,14 @@ const FAILURES: [Failure; 11] = [
         ..NOTHING
     },
 ];
+
+/// The process has a definition that the linker finds first: spared are plugins that bind within themselves, and those in
+/// a namespace of their own.
+const BOUND_ELSEWHERE: Failure = Failure {
+    own: [NO, NO, NO, NO, YES, YES],
+    dlmopen: YES,
+    ..NOTHING
+};
 
 const NOTHING: Failure = Failure {
     id: "",

@@ -1,5 +1,8 @@
 //! A store inside the test program that counts what is open, and answers as it is told.
 
+mod file_system;
+mod stream;
+
 use std::collections::{HashMap, HashSet};
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -7,14 +10,10 @@ use std::task::{Poll, Waker};
 use std::time::Instant;
 
 use host_loader::FileSystems;
-use host_loader::plugin_api::{
-    ABI_VERSION, BulkCopy, Bytes, Capabilities, Committer, Config, CopyOptions, CopyProgress, CopyRequest,
-    CreateOptions, Error, ErrorKind, FileStatus, FileSystem, FileSystemFactory, InputStream, ListOptions,
-    Lister, Location, Manifest, OpenOptions, OutputStream, Recoverable, RecoverableInfo, RecoverableStream,
-    RecoverableWriter, Result, async_trait,
-};
+use host_loader::plugin_api::{ABI_VERSION, Config, Error, ErrorKind, Location, Manifest, Result};
 
 use crate::clock::ManualClock;
+use file_system::FakeFactory;
 
 /// Bytes that one call moves.
 pub(crate) const MOVED: u64 = 7;
@@ -148,22 +147,6 @@ impl FakeStore {
         }
     }
 
-    async fn open_stream(&self, way: Way, path: &Location) -> Result<FakeStream> {
-        let file = number(path);
-        let in_use = self.begin(way, file, 1);
-        self.ask(file).await?;
-        self.has_moved(file);
-        Ok(FakeStream {
-            store: self.clone(),
-            location: path.clone(),
-            file,
-            way,
-            position: 0,
-            in_use: Some(in_use),
-            is_closing: false,
-        })
-    }
-
     fn has_moved(&self, file: u64) {
         let now = self.clock.now();
         self.state().moved_at.insert(file, now);
@@ -188,265 +171,5 @@ struct Use {
 impl Drop for Use {
     fn drop(&mut self) {
         self.store.state().in_use[self.way as usize] -= self.number;
-    }
-}
-
-struct FakeFactory(FakeStore);
-
-#[async_trait]
-impl FileSystemFactory for FakeFactory {
-    async fn create(&self, _root: &Location, _config: &Config) -> Result<Arc<dyn FileSystem>> {
-        Ok(Arc::new(self.0.clone()))
-    }
-}
-
-#[async_trait]
-impl FileSystem for FakeStore {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities::empty()
-    }
-
-    async fn status(&self, path: &Location) -> Result<FileStatus> {
-        Ok(FileStatus::file(path.clone(), 0))
-    }
-
-    async fn list(&self, _: &Location, _: &ListOptions) -> Result<Box<dyn Lister>> {
-        Err(Error::unsupported("the fake", "lists"))
-    }
-
-    async fn open(&self, path: &Location, _: &OpenOptions) -> Result<Box<dyn InputStream>> {
-        Ok(Box::new(self.open_stream(Way::In, path).await?))
-    }
-
-    async fn create(&self, path: &Location, _: &CreateOptions) -> Result<Box<dyn OutputStream>> {
-        Ok(Box::new(self.open_stream(Way::Out, path).await?))
-    }
-
-    async fn delete(&self, _: &Location, _: bool) -> Result<bool> {
-        Ok(false)
-    }
-
-    async fn rename(&self, _: &Location, _: &Location) -> Result<()> {
-        Ok(())
-    }
-
-    async fn mkdirs(&self, _: &Location) -> Result<()> {
-        Ok(())
-    }
-
-    fn recoverable_writer(&self) -> Result<Arc<dyn RecoverableWriter>> {
-        Ok(Arc::new(self.clone()))
-    }
-
-    fn bulk_copy(&self) -> Result<Arc<dyn BulkCopy>> {
-        Ok(Arc::new(self.clone()))
-    }
-}
-
-#[async_trait]
-impl RecoverableWriter for FakeStore {
-    async fn open(&self, path: &Location, _: &CreateOptions) -> Result<Box<dyn RecoverableStream>> {
-        Ok(Box::new(self.open_stream(Way::Out, path).await?))
-    }
-
-    async fn recover(&self, state: &Recoverable) -> Result<Box<dyn RecoverableStream>> {
-        let file = u64::from(state.version());
-        Ok(Box::new(self.open_stream(Way::Out, &path(file)).await?))
-    }
-
-    async fn recover_for_commit(&self, _: &Recoverable) -> Result<Arc<dyn Committer>> {
-        Ok(Arc::new(FakeCommitter))
-    }
-
-    async fn abort(&self, _: &Recoverable) -> Result<()> {
-        Ok(())
-    }
-
-    fn inspect(&self, state: &Recoverable) -> Result<RecoverableInfo> {
-        Ok(RecoverableInfo::new(path(u64::from(state.version())), 0, ""))
-    }
-}
-
-struct FakeCommitter;
-
-#[async_trait]
-impl Committer for FakeCommitter {
-    async fn commit(&self) -> Result<()> {
-        Ok(())
-    }
-
-    async fn commit_after_recovery(&self) -> Result<()> {
-        Ok(())
-    }
-
-    fn recoverable(&self) -> Result<Recoverable> {
-        Ok(Recoverable::new(0, Bytes::new()))
-    }
-}
-
-#[async_trait]
-impl BulkCopy for FakeStore {
-    fn can_copy(&self, _: &Location, _: &Location) -> bool {
-        true
-    }
-
-    /// Uses as many files at a time as it may.
-    async fn copy_files(
-        &self,
-        requests: &[CopyRequest],
-        options: &CopyOptions,
-        progress: Box<dyn CopyProgress>,
-    ) -> Result<()> {
-        let (way, of_store) = match &requests[0] {
-            first if first.target.scheme() == "fake" => (Way::Out, &first.target),
-            first => (Way::In, &first.source),
-        };
-        let file = number(of_store);
-        let _in_use = self.begin(way, file, options.max_concurrent as usize);
-        self.ask(file).await?;
-        for request in 0..requests.len() {
-            self.state().bytes[way as usize] += MOVED;
-            progress.advanced(request, MOVED);
-            progress.finished(request);
-        }
-        Ok(())
-    }
-}
-
-/// A stream of any kind.
-struct FakeStream {
-    store: FakeStore,
-    location: Location,
-    file: u64,
-    way: Way,
-    position: u64,
-    /// None once it has ended.
-    in_use: Option<Use>,
-    is_closing: bool,
-}
-
-impl FakeStream {
-    async fn step(&mut self) -> Result<()> {
-        self.store.ask(self.file).await?;
-        self.position += MOVED;
-        self.store.has_moved(self.file);
-        self.store.state().bytes[self.way as usize] += MOVED;
-        Ok(())
-    }
-
-    async fn end(&mut self, publishes: bool) -> Result<()> {
-        self.is_closing = true;
-        let asked = self.store.ask(self.file).await;
-        if asked.is_ok() && publishes {
-            self.store.state().published.insert(self.file);
-        }
-        self.in_use = None;
-        asked
-    }
-}
-
-impl Drop for FakeStream {
-    fn drop(&mut self) {
-        let now = self.store.clock.now();
-        let mut state = self.store.state();
-        if self.in_use.is_some() && !state.let_go.contains(&self.file) {
-            assert!(!self.is_closing, "taken away while it was being closed");
-            state.taken_away.insert(self.file, now);
-        }
-        state.hanging.remove(&self.file);
-        drop(state);
-    }
-}
-
-#[async_trait]
-impl InputStream for FakeStream {
-    async fn read(&mut self, max: usize) -> Result<Bytes> {
-        assert!(max as u64 >= MOVED);
-        self.step().await?;
-        Ok(Bytes::from_static(&[0; MOVED as usize]))
-    }
-
-    fn seek(&mut self, position: u64) -> Result<()> {
-        self.position = position;
-        self.store.has_moved(self.file);
-        Ok(())
-    }
-
-    fn position(&self) -> u64 {
-        self.position
-    }
-
-    fn len(&self) -> u64 {
-        u64::MAX
-    }
-
-    async fn close(&mut self) -> Result<()> {
-        self.end(false).await
-    }
-}
-
-#[async_trait]
-impl OutputStream for FakeStream {
-    async fn write(&mut self, _: &[u8]) -> Result<()> {
-        self.step().await
-    }
-
-    fn position(&self) -> u64 {
-        self.position
-    }
-
-    fn location(&self) -> Location {
-        self.location.clone()
-    }
-
-    async fn flush(&mut self) -> Result<()> {
-        self.store.ask(self.file).await
-    }
-
-    async fn sync(&mut self) -> Result<()> {
-        self.store.ask(self.file).await
-    }
-
-    async fn close(&mut self) -> Result<FileStatus> {
-        self.end(true).await?;
-        Ok(FileStatus::file(self.location.clone(), self.position))
-    }
-
-    async fn abort(&mut self) -> Result<()> {
-        self.end(false).await
-    }
-}
-
-#[async_trait]
-impl RecoverableStream for FakeStream {
-    async fn write(&mut self, _: &[u8]) -> Result<()> {
-        self.step().await
-    }
-
-    fn position(&self) -> u64 {
-        self.position
-    }
-
-    fn location(&self) -> Location {
-        self.location.clone()
-    }
-
-    async fn flush(&mut self) -> Result<()> {
-        self.store.ask(self.file).await
-    }
-
-    async fn persist(&mut self) -> Result<Recoverable> {
-        self.store.ask(self.file).await?;
-        self.store.state().persisted.insert(self.file);
-        Ok(Recoverable::new(0, Bytes::new()))
-    }
-
-    async fn close_for_commit(&mut self) -> Result<Arc<dyn Committer>> {
-        self.end(true).await?;
-        Ok(Arc::new(FakeCommitter))
-    }
-
-    async fn close(&mut self) -> Result<()> {
-        self.end(false).await
     }
 }

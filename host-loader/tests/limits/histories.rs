@@ -1,96 +1,27 @@
 //! Random histories of opening, using, failing, cancelling and closing streams, against a model of what is allowed.
 
+mod step;
+mod user;
+
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use futures::FutureExt;
 use futures::channel::mpsc;
 use futures::future::{AbortHandle, Abortable};
 use futures::task::LocalSpawnExt;
-use futures::{FutureExt, StreamExt};
 use futures_executor::{LocalPool, LocalSpawner, block_on};
 use host_loader::FileSystems;
-use host_loader::plugin_api::{
-    Bytes, CopyOptions, CopyRequest, CreateOptions, Error, ErrorKind, FileSystem, InputStream, NoProgress,
-    OpenOptions, OutputStream, Recoverable, RecoverableStream, Result,
-};
+use host_loader::plugin_api::{ErrorKind, FileSystem, Result};
 use proptest::prelude::*;
 
 use crate::clock::ManualClock;
-use crate::fake_store::{Answer, FakeStore, MOVED, Way, path};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Input,
-    Output,
-    Recoverable,
-    Recovered,
-    Download(u32),
-    Upload(u32),
-}
-
-impl Kind {
-    fn way(self) -> Way {
-        match self {
-            Self::Input | Self::Download(_) => Way::In,
-            Self::Output | Self::Recoverable | Self::Recovered | Self::Upload(_) => Way::Out,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Command {
-    Move,
-    Seek,
-    Flush,
-    Persist,
-    Close,
-    Abort,
-    Drop,
-}
-
-/// What happens next. A number chooses one of the users that are there.
-#[derive(Clone, Copy, Debug)]
-enum Step {
-    Start(Kind, Answer),
-    Answer(usize, Answer),
-    Tell(usize, Command),
-    Cancel(usize),
-    Pass(u64),
-}
-
-fn answer() -> impl Strategy<Value = Answer> {
-    prop_oneof![6 => Just(Answer::Works), 1 => Just(Answer::Fails), 2 => Just(Answer::Hangs)]
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let kind = prop_oneof![
-        4 => Just(Kind::Input),
-        3 => Just(Kind::Output),
-        2 => Just(Kind::Recoverable),
-        1 => Just(Kind::Recovered),
-        1 => (0_u32..4).prop_map(Kind::Download),
-        1 => (0_u32..4).prop_map(Kind::Upload),
-    ];
-    let command = prop_oneof![
-        6 => Just(Command::Move),
-        1 => Just(Command::Seek),
-        1 => Just(Command::Flush),
-        1 => Just(Command::Persist),
-        3 => Just(Command::Close),
-        1 => Just(Command::Abort),
-        2 => Just(Command::Drop),
-    ];
-    prop_oneof![
-        5 => (kind, answer()).prop_map(|(kind, answer)| Step::Start(kind, answer)),
-        4 => (any::<usize>(), answer()).prop_map(|(which, answer)| Step::Answer(which, answer)),
-        8 => (any::<usize>(), command).prop_map(|(which, command)| Step::Tell(which, command)),
-        1 => any::<usize>().prop_map(Step::Cancel),
-        2 => (1_u64..3_000).prop_map(Step::Pass),
-    ]
-}
+use crate::fake_store::{Answer, FakeStore, Way, path};
+use step::{Kind, Step, step};
+use user::{Seen, User, live};
 
 #[derive(Clone, Debug)]
 struct Limits {
@@ -139,124 +70,6 @@ fn limits() -> impl Strategy<Value = Limits> {
             timeout,
             patience,
         })
-}
-
-enum Stream {
-    Input(Box<dyn InputStream>),
-    Output(Box<dyn OutputStream>),
-    Recoverable(Box<dyn RecoverableStream>),
-}
-
-impl Stream {
-    async fn open(fs: &dyn FileSystem, kind: Kind, file: u64) -> Result<Option<Self>> {
-        let (path, options) = (path(file), CreateOptions::default());
-        Ok(Some(match kind {
-            Kind::Input => Self::Input(fs.open(&path, &OpenOptions::default()).await?),
-            Kind::Output => Self::Output(fs.create(&path, &options).await?),
-            Kind::Recoverable => Self::Recoverable(fs.recoverable_writer()?.open(&path, &options).await?),
-            Kind::Recovered => {
-                let state = Recoverable::new(u32::try_from(file).unwrap(), Bytes::new());
-                Self::Recoverable(fs.recoverable_writer()?.recover(&state).await?)
-            }
-            Kind::Download(files) | Kind::Upload(files) => {
-                let local = "file:///copy".parse()?;
-                let (source, target) = match kind.way() {
-                    Way::In => (path, local),
-                    Way::Out => (local, path),
-                };
-                let request = CopyRequest {
-                    source,
-                    target,
-                    size_hint: 0,
-                };
-                let options = CopyOptions {
-                    max_concurrent: files,
-                    ..CopyOptions::default()
-                };
-                fs.bulk_copy()?
-                    .copy_files(&vec![request; 3], &options, Box::new(NoProgress))
-                    .await?;
-                return Ok(None);
-            }
-        }))
-    }
-
-    /// True if the stream has ended.
-    async fn obey(&mut self, command: Command) -> Result<bool> {
-        match (self, command) {
-            (Self::Input(stream), Command::Move) => {
-                assert_eq!(stream.read(100).await?.len() as u64, MOVED);
-            }
-            (Self::Input(stream), Command::Seek) => stream.seek(3)?,
-            (Self::Input(stream), Command::Close | Command::Abort) => {
-                return stream.close().await.map(|()| true);
-            }
-            (Self::Output(stream), Command::Move) => stream.write(&[0; MOVED as usize]).await?,
-            (Self::Output(stream), Command::Flush) => stream.flush().await?,
-            (Self::Output(stream), Command::Persist) => stream.sync().await?,
-            (Self::Output(stream), Command::Close) => return stream.close().await.map(|_| true),
-            (Self::Output(stream), Command::Abort) => return stream.abort().await.map(|()| true),
-            (Self::Recoverable(stream), Command::Move) => {
-                stream
-                    .write_bytes(Bytes::from_static(&[0; MOVED as usize]))
-                    .await?;
-            }
-            (Self::Recoverable(stream), Command::Flush) => stream.flush().await?,
-            (Self::Recoverable(stream), Command::Persist) => drop(stream.persist().await?),
-            (Self::Recoverable(stream), Command::Close) => {
-                return stream.close_for_commit().await.map(|_| true);
-            }
-            (Self::Recoverable(stream), Command::Abort) => return stream.close().await.map(|()| true),
-            _ => {}
-        }
-        Ok(false)
-    }
-}
-
-/// A task that opens a stream and does with it what it is told.
-struct User {
-    way: Way,
-    since: Instant,
-    commands: mpsc::UnboundedSender<Command>,
-    cancel: AbortHandle,
-    /// Whether its opening has got as far as to the store.
-    has_begun: bool,
-}
-
-#[derive(Default)]
-struct Seen {
-    /// Users that are done, with what their opening came to.
-    done: Vec<(u64, Result<()>)>,
-    /// Files whose stream was found to be taken away.
-    told: HashMap<u64, Error>,
-}
-
-async fn live(
-    fs: Arc<dyn FileSystem>,
-    store: FakeStore,
-    (file, kind): (u64, Kind),
-    mut commands: mpsc::UnboundedReceiver<Command>,
-    seen: Rc<RefCell<Seen>>,
-) {
-    let opened = Stream::open(&*fs, kind, file).await;
-    let result = opened.as_ref().map(|_| ()).map_err(Error::clone);
-    if let Ok(Some(mut stream)) = opened {
-        while let Some(command) = commands.next().await {
-            let obeyed = stream.obey(command).await;
-            // Whatever a close came to, it was the last that is heard of the stream.
-            let is_last = matches!(command, Command::Close | Command::Abort | Command::Drop);
-            if let Err(error) = obeyed
-                && error.kind() == ErrorKind::Timeout
-            {
-                seen.borrow_mut().told.insert(file, error);
-            }
-            if is_last {
-                break;
-            }
-        }
-        store.state().let_go.insert(file);
-    }
-    seen.borrow_mut().done.push((file, result));
 }
 
 struct World {

@@ -92,15 +92,9 @@ impl Enter {
                 }
             });
         }));
-        match (outcome, result) {
-            (Ok(()), Some(result)) => Ok(result),
-            (Err(panic), _) => Err(panic_error(operation, panic)),
-            (Ok(()), None) => Err(Error::new(
-                ErrorKind::PluginPanic,
-                "FileSystemFactory::enter returned without running what it was given",
-            )
-            .with_operation(operation)
-            .with_remedy("report this to the author of the plugin")),
+        match outcome {
+            Ok(()) => result.ok_or_else(|| did_not_run(operation)),
+            Err(panic) => Err(panic_error(operation, panic)),
         }
     }
 
@@ -173,6 +167,16 @@ fn named(error: Error, operation: &'static str) -> Error {
     }
 }
 
+#[cold]
+fn did_not_run(operation: &'static str) -> Error {
+    Error::new(
+        ErrorKind::PluginPanic,
+        "FileSystemFactory::enter returned without running what it was given",
+    )
+    .with_operation(operation)
+    .with_remedy("report this to the author of the plugin")
+}
+
 /// The text of a panic as an error. The payload's own drop may panic too, hence `forget`.
 pub(super) fn panic_error(operation: &'static str, panic: Box<dyn Any + Send>) -> Error {
     let text = if let Some(text) = panic.downcast_ref::<&str>() {
@@ -205,22 +209,24 @@ impl<T, F: Future<Output = Result<T>>> Future for InPlace<'_, F> {
         let this = unsafe { self.get_unchecked_mut() };
         // SAFETY: as above; the other fields are not pinned.
         let mut code = unsafe { Pin::new_unchecked(&mut this.code) };
-        let polled = check_fork().and_then(|()| {
-            this.enter
-                .run(this.operation, || match code.as_mut().as_pin_mut() {
+        let operation = this.operation;
+        // Results may be large: this one is written where it stays.
+        let mut polled = Poll::Pending;
+        let outcome = check_fork().and_then(|()| {
+            this.enter.run(operation, || {
+                polled = match code.as_mut().as_pin_mut() {
                     Some(code) => code.poll(cx),
                     None => Poll::Ready(Err(Error::new(ErrorKind::Closed, "polled again after its end"))),
-                })
+                }
+                .map(|result| to_wire(result.map_err(|error| named(error, operation))));
+            })
         });
-        match polled {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(result)) => {
-                Poll::Ready(to_wire(result.map_err(|error| named(error, this.operation))))
-            }
+        match outcome {
+            Ok(()) => polled,
             Err(error) => {
-                let error = named(error, this.operation);
+                let error = named(error, operation);
                 // What is left of it may panic again while it is dropped.
-                let _ = this.enter.run(this.operation, || code.set(None));
+                let _ = this.enter.run(operation, || code.set(None));
                 Poll::Ready(to_wire(Err::<T, _>(error)))
             }
         }

@@ -39,8 +39,24 @@ impl<'a> From<&'a Location> for LocationRef<'a> {
 
 impl LocationRef<'_> {
     /// The location, after a check that the parts fit the text.
+    #[inline]
     pub fn to_location(self) -> Result<Location> {
-        Location::from_parts(self.text.as_str().to_owned(), self.scheme_len, self.authority_len)
+        let Self {
+            text,
+            scheme_len,
+            authority_len,
+        } = self;
+        LocationParts {
+            text: text.as_str(),
+            scheme_len,
+            authority_len,
+        }
+        .check()?;
+        Ok(Location::from_parts(
+            text.as_str().to_owned(),
+            scheme_len,
+            authority_len,
+        ))
     }
 }
 
@@ -70,8 +86,19 @@ impl From<Location> for LocationBuf {
 
 impl LocationBuf {
     /// The location, after a check that the parts fit the text.
+    #[inline]
     pub fn into_location(self) -> Result<Location> {
-        Location::from_parts(self.text.into_string(), self.scheme_len, self.authority_len)
+        LocationParts {
+            text: self.text.as_str(),
+            scheme_len: self.scheme_len,
+            authority_len: self.authority_len,
+        }
+        .check()?;
+        Ok(Location::from_parts(
+            self.text.into_string(),
+            self.scheme_len,
+            self.authority_len,
+        ))
     }
 }
 
@@ -83,8 +110,11 @@ pub struct Pair {
     value: RString,
 }
 
-/// Pairs to the wire.
+/// Pairs to the wire. There are none more often than not.
 pub fn pairs_to_wire(pairs: Vec<(String, String)>) -> RVec<Pair> {
+    if pairs.is_empty() {
+        return RVec::new();
+    }
     pairs
         .into_iter()
         .map(|(key, value)| Pair {
@@ -96,6 +126,9 @@ pub fn pairs_to_wire(pairs: Vec<(String, String)>) -> RVec<Pair> {
 
 /// Pairs from the wire.
 pub fn pairs_from_wire(pairs: RVec<Pair>) -> Vec<(String, String)> {
+    if pairs.is_empty() {
+        return Vec::new();
+    }
     pairs
         .into_iter()
         .map(|pair| (pair.key.into_string(), pair.value.into_string()))
@@ -170,18 +203,20 @@ impl From<FileStatus> for Status {
 
 impl Status {
     /// The status, after a check of its location.
+    #[inline]
     pub fn into_status(self) -> Result<FileStatus> {
-        let location = self.location.into_location()?;
-        let mut status = if self.is_directory {
-            FileStatus::directory(location)
-        } else {
-            FileStatus::file(location, self.len)
-        };
-        status.len = self.len;
-        status.modified = time_from_wire(self.modified_ms);
-        status.etag = self.etag.into_string();
-        status.attributes = pairs_from_wire(self.attributes);
-        Ok(status)
+        Ok(FileStatus {
+            location: self.location.into_location()?,
+            kind: if self.is_directory {
+                FileKind::Directory
+            } else {
+                FileKind::File
+            },
+            len: self.len,
+            modified: time_from_wire(self.modified_ms),
+            etag: self.etag.into_string(),
+            attributes: pairs_from_wire(self.attributes),
+        })
     }
 }
 

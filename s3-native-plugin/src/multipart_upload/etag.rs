@@ -1,8 +1,11 @@
-//! Entity tags that are made of MD5, as Amazon S3 makes them without encryption by KMS.
+//! Entity tags: without quotes, and made of MD5 as Amazon S3 makes them without encryption by KMS.
 
 use md5::{Digest, Md5};
 
-use super::upload::bare;
+/// An entity tag without its quotes, which not every reply of every store has.
+pub(crate) fn bare(etag: &str) -> &str {
+    etag.trim_matches('"')
+}
 
 /// The tag of these bytes as one part or one object, without quotes.
 pub(crate) fn of_content(content: &[u8]) -> String {

@@ -8,9 +8,9 @@ use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::types::{ChecksumMode, ServerSideEncryption};
 use plugin_api::{ErrorKind, FileStatus, Result};
 
-use super::etag;
+use super::etag::{self, bare};
 use super::target::{NONCE_METADATA, Target, encode_crc32c};
-use super::upload::{Part, bare, is_of_ceph};
+use super::upload::{Part, is_of_ceph};
 use crate::dialect::refuses_checksum;
 use crate::error::s3_error;
 #[cfg(debug_assertions)]

@@ -5,7 +5,8 @@ use std::sync::{Mutex, PoisonError, Weak};
 
 use tokio::task::JoinSet;
 
-use super::upload::{Upload, abort_in_background};
+use super::upload::Upload;
+use super::upload_guard::abort_in_background;
 
 /// Who may know the id of an upload.
 #[derive(Debug)]

@@ -5,18 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use aws_sdk_s3::error::SdkError;
-use aws_sdk_s3::operation::list_parts::ListPartsError;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType};
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use bytes::Bytes;
-use plugin_api::{Error, ErrorKind, Location, Result};
+use plugin_api::{ErrorKind, Location, Result};
 use tokio::sync::oneshot;
 
+use super::listed_parts::ListedPart;
+use super::part_plan;
 use super::target::{Target, encode_crc32c};
 use super::unfinished::Custody;
-use super::{part_plan, refusal};
+use super::upload_guard::UploadGuard;
 use crate::bucket::Bucket;
 use crate::dialect::refuses_checksum;
 use crate::error::s3_error;
@@ -43,13 +42,6 @@ impl Part {
     pub(super) fn kept_crc32c(&self) -> Option<u32> {
         self.crc32c.filter(|_| self.checksum_kept)
     }
-}
-
-/// A part as the store lists it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ListedPart {
-    pub(crate) size: u64,
-    pub(crate) etag: String,
 }
 
 /// One multipart upload of the store.
@@ -209,64 +201,6 @@ impl Upload {
         }
     }
 
-    /// Every part that the store has, by number.
-    ///
-    /// # Errors
-    /// [`ErrorKind::UploadGone`] if it no longer knows the upload.
-    pub(crate) async fn list_parts(&self, operation: &'static str) -> Result<BTreeMap<u32, ListedPart>> {
-        let target = &*self.target;
-        let mut parts = BTreeMap::new();
-        let mut marker: Option<String> = None;
-        loop {
-            let page = target
-                .bucket
-                .client
-                .list_parts()
-                .bucket(&target.bucket.name)
-                .key(target.key())
-                .upload_id(&self.id)
-                .set_part_number_marker(marker.clone())
-                .send()
-                .await
-                .map_err(|error| listing_error(operation, &target.location, error))?;
-            for part in page.parts() {
-                let number = part.part_number().and_then(|number| u32::try_from(number).ok());
-                let Some(number) = number else { continue };
-                let listed = ListedPart {
-                    size: part.size().unwrap_or(0).cast_unsigned(),
-                    etag: target.dialect().entity_tag(part.e_tag()),
-                };
-                parts.insert(number, listed);
-            }
-            let next = page.next_part_number_marker().map(str::to_owned);
-            // Some stores repeat the last marker for ever.
-            if page.is_truncated() != Some(true) || next.is_none() || next == marker {
-                return Ok(parts);
-            }
-            marker = next;
-        }
-    }
-
-    /// Checks that the store lists each of `parts` as it was stored.
-    pub(crate) fn verify(
-        &self,
-        operation: &'static str,
-        parts: &[Part],
-        listed: &BTreeMap<u32, ListedPart>,
-    ) -> Result<()> {
-        for part in parts {
-            let how = match listed.get(&part.number) {
-                None => "is missing",
-                Some(found) if bare(&found.etag) != bare(&part.etag) || found.size != part.size => {
-                    "was replaced by another writer"
-                }
-                Some(_) => continue,
-            };
-            return Err(refusal::part_changed(operation, self, part.number, how));
-        }
-        Ok(())
-    }
-
     /// The number from which a recovered writer goes on: clear of whatever its predecessor stored or may
     /// still have in flight.
     ///
@@ -287,26 +221,6 @@ impl Upload {
             dice
         };
         part_plan::number_clear_of(last, highest, max_parts, dice)
-    }
-
-    /// Whether the store still knows the upload.
-    pub(crate) async fn exists(&self, operation: &'static str) -> Result<bool> {
-        let target = &*self.target;
-        let page = target
-            .bucket
-            .client
-            .list_parts()
-            .bucket(&target.bucket.name)
-            .key(target.key())
-            .upload_id(&self.id)
-            .max_parts(1)
-            .send()
-            .await;
-        match page.map_err(|error| listing_error(operation, &target.location, error)) {
-            Ok(_) => Ok(true),
-            Err(error) if error.kind() == ErrorKind::UploadGone => Ok(false),
-            Err(error) => Err(error),
-        }
     }
 
     /// Aborts the upload. One that is gone already is a success.
@@ -336,25 +250,6 @@ pub(crate) async fn abort(
     }
 }
 
-/// An error of `ListParts`. Where the upload is gone, Ceph says `NoSuchKey`.
-fn listing_error(
-    operation: &'static str,
-    location: &Location,
-    error: SdkError<ListPartsError, HttpResponse>,
-) -> Error {
-    let error = s3_error(operation, location, error);
-    if error.service_code() != "NoSuchKey" {
-        return error;
-    }
-    Error::new(ErrorKind::UploadGone, "the upload no longer exists")
-        .with_operation(operation)
-        .with_path(location)
-        .with_service_code("NoSuchUpload")
-        .with_http_status(404)
-        .with_request_id(error.request_id())
-        .with_attempts(error.attempts())
-}
-
 /// Whether an upload is one of Ceph RGW, whose ids begin so, and which as of version 16 deviates from
 /// Amazon S3: it overlooks `If-None-Match` when an upload is completed, and leaves no part out.
 pub(super) fn is_of_ceph(id: &str) -> bool {
@@ -366,100 +261,4 @@ pub(super) fn now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_millis() as u64)
-}
-
-/// An entity tag without its quotes, which not every reply of every store has.
-pub(crate) fn bare(etag: &str) -> &str {
-    etag.trim_matches('"')
-}
-
-/// An [`Upload`] that is aborted in the background when this is dropped, unless it was
-/// [kept](Self::keep).
-#[derive(Debug)]
-pub(crate) struct UploadGuard {
-    upload: Arc<Upload>,
-    armed: bool,
-}
-
-impl UploadGuard {
-    fn armed(upload: Arc<Upload>) -> Self {
-        upload.target.bucket.unfinished.add(Arc::downgrade(&upload));
-        Self { upload, armed: true }
-    }
-
-    /// An upload that somebody else may know of: never aborted implicitly.
-    pub(crate) fn kept(upload: Arc<Upload>) -> Self {
-        Self { upload, armed: false }
-    }
-
-    pub(crate) fn upload(&self) -> &Arc<Upload> {
-        &self.upload
-    }
-
-    /// Whether dropping this aborts the upload.
-    pub(crate) fn is_armed(&self) -> bool {
-        self.armed && self.upload.custody.is_ours()
-    }
-
-    /// From here on only an explicit request aborts the upload.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Closed`] if the file system was closed and has aborted it.
-    pub(crate) fn keep(&mut self) -> Result<()> {
-        self.armed = false;
-        if self.upload.custody.share() {
-            return Ok(());
-        }
-        Err(self
-            .upload
-            .target
-            .error(
-                "persist",
-                ErrorKind::Closed,
-                "the file system was closed, which aborted the upload",
-            )
-            .with_remedy("persist a file before its file system is closed"))
-    }
-
-    /// Nothing is left to abort.
-    pub(crate) fn completed(&mut self) {
-        self.armed = false;
-        self.upload.custody.share();
-    }
-
-    /// Aborts the upload now, if dropping this would. After a failure it is tried again on drop.
-    pub(crate) async fn abort_if_armed(&mut self) -> Result<()> {
-        if self.armed {
-            self.upload.abort().await?;
-            self.armed = false;
-            self.upload.custody.give_up();
-        }
-        Ok(())
-    }
-}
-
-impl Drop for UploadGuard {
-    fn drop(&mut self) {
-        if !self.is_armed() {
-            return;
-        }
-        let upload = Arc::clone(&self.upload);
-        let bucket = &self.upload.target.bucket;
-        // Given up at its end only: a file system that is closed meanwhile tries again.
-        let abort = bucket.gate.escort(async move {
-            abort_in_background(Arc::clone(&upload)).await;
-            upload.custody.give_up();
-        });
-        bucket.runtime.spawn(abort);
-    }
-}
-
-/// Aborts an upload for which nobody waits.
-pub(super) async fn abort_in_background(upload: Arc<Upload>) {
-    if let Err(error) = upload.abort().await {
-        tracing::warn!(
-            upload_id = %upload.id,
-            "an abandoned upload could not be aborted and stays until a lifecycle rule removes it: {error}"
-        );
-    }
 }

@@ -8,7 +8,7 @@ use plugin_api::{Committer, ErrorKind, Recoverable, RecoverableCondition, Result
 use super::old_state::{Tail, measure};
 use super::verify;
 use crate::committer::S3Committer;
-use crate::multipart_upload::{self as multipart, Content, Found, Target, Upload, bare, etag};
+use crate::multipart_upload::{self as multipart, Content, Found, Target, Upload, etag};
 use crate::recoverable_state::{OldState, RecoverableState};
 
 /// Publishes a file from a state of Flink's own S3 file systems.
@@ -116,7 +116,7 @@ impl OldCommitter {
         if self.old.tail.is_some() {
             // If this store made the tag of the side object from something else than its bytes, then
             // that of the part too, and nothing can be told by it.
-            let is_md5 = bare(&self.tail.etag) == of_tail;
+            let is_md5 = etag::bare(&self.tail.etag) == of_tail;
             etags.push(if is_md5 { &of_tail } else { "" });
         }
         Content::of_etags(self.old.len(), etags.into_iter())

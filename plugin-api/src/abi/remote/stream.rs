@@ -126,3 +126,77 @@ impl OutputStream for RemoteOutput {
         from_wire(self.stream.abort().await)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use abi_stable::std_types::{RSlice, RSliceMut, RVec};
+    use abi_stable::type_level::downcasting::TD_Opaque;
+    use async_ffi::BorrowingFfiFuture;
+
+    use super::*;
+    use crate::abi::chunk::Chunk;
+    use crate::abi::error::{WireResult, to_wire};
+    use crate::abi::future::WireFuture;
+    use crate::abi::interface::InputStreamAbi;
+
+    /// Returns two bytes too many, and one chunk whatever it was asked for.
+    struct Liar;
+
+    fn answer<'a, T: Send + 'a>(answer: T) -> WireFuture<'a, T> {
+        BorrowingFfiFuture::new(ready(to_wire(Ok(answer))))
+    }
+
+    impl InputStreamAbi for Liar {
+        fn read(&mut self, max: usize) -> WireFuture<'_, Chunk> {
+            answer(Bytes::from(vec![0; max + 2]).into())
+        }
+
+        fn read_into<'a>(&'a mut self, buffer: RSliceMut<'a, u8>) -> WireFuture<'a, usize> {
+            answer(buffer.len() + 2)
+        }
+
+        fn read_ranges<'a>(&'a mut self, _: RSlice<'a, ByteRange>) -> WireFuture<'a, RVec<Chunk>> {
+            answer(vec![Bytes::from_static(b"x").into()].into())
+        }
+
+        fn seek(&mut self, _: u64) -> WireResult<()> {
+            to_wire(Ok(()))
+        }
+
+        fn position(&self) -> u64 {
+            0
+        }
+
+        fn len(&self) -> u64 {
+            0
+        }
+
+        fn close(&mut self) -> WireFuture<'_, ()> {
+            answer(())
+        }
+    }
+
+    fn refused<T>(future: impl Future<Output = Result<T>>) -> String {
+        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Err(error)) if error.kind() == ErrorKind::Corrupt => error.to_string(),
+            _ => panic!("it was believed"),
+        }
+    }
+
+    #[test]
+    fn an_answer_that_does_not_fit_the_question_is_not_believed() {
+        let mut input = RemoteInput(InputStreamAbi_TO::from_value(Liar, TD_Opaque));
+        assert!(refused(input.read(3)).contains("5 bytes where 3 were asked for"));
+        assert!(refused(input.read_into(&mut [0; 3])).contains("5 bytes where 3"));
+        for (ranges, told) in [
+            (&[0..1, 1..2][..], "1 chunks for 2 ranges"),
+            (&[], "1 chunks for 0 ranges"),
+        ] {
+            assert!(refused(input.read_ranges(ranges)).contains(told));
+        }
+    }
+}
