@@ -109,16 +109,17 @@ pub(crate) fn discover(places: &[Place]) -> Discovery {
     for (number, place) in places.iter().enumerate() {
         let before = discovery.candidates.len();
         let found = look(place, &mut discovery);
+        // Others may be about the same path, which somebody named before.
+        let mut found_here = discovery.candidates.split_off(before);
         if place.is_usual() {
             // It is told by what was found there.
-            discovery
-                .candidates
-                .retain(|candidate| candidate.path != place.path);
+            found_here.retain(|candidate| candidate.path != place.path);
         }
-        for candidate in &mut discovery.candidates[before..] {
+        for candidate in &mut found_here {
             candidate.rank = number + 1;
             candidate.named_by = place.named_by;
         }
+        discovery.candidates.append(&mut found_here);
         tracing::debug!(path = %place.path.display(), named_by = place.named_by, found, "searched for plugins");
         discovery.searched.push(SearchedPlace {
             path: place.path.clone(),

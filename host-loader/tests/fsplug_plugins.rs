@@ -384,3 +384,29 @@ fn a_usual_place_that_cannot_be_searched_is_told_and_no_broken_plugin() {
     let ended = fsplug.fails(8, &["ls", "gopher://h/"]);
     ended.assert_names(&["home/.local/share/fsplug/plugins (not a directory)"]);
 }
+
+#[test]
+fn a_place_that_cannot_be_searched_and_that_two_name_is_told_for_whoever_names_it() {
+    let fsplug = with(Fsplug::new(), "FSPLUG_HOME", "engine");
+    fsplug.write("engine/plugins", "no directory");
+    let program = fsplug.path("engine/bin/fsplug");
+    std::fs::create_dir(program.parent().unwrap()).unwrap();
+    std::fs::copy(env!("CARGO_BIN_EXE_fsplug"), &program).unwrap();
+    let home = fsplug.path("engine");
+    let output = std::process::Command::new(&program)
+        .args(["--json", "plugins", "list"])
+        .env_clear()
+        .env("FSPLUG_HOME", &home)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let records: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(
+        members(&records, ["found_by", "path"]),
+        [["FSPLUG_HOME", home.join("plugins").to_str().unwrap()]]
+    );
+}
