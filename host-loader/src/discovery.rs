@@ -5,7 +5,7 @@ mod places;
 mod plugin_toml;
 
 use std::collections::HashSet;
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use plugin_api::{Error, Manifest};
 
 use crate::audit::{self, BundledLibrary};
 use crate::elf_image::{ElfImage, refuse};
-use crate::trust::{SealedImage, open_regular, unreadable};
+use crate::trust::{SealedImage, Tree, open_regular, unreadable};
 use crate::{loader, manifest_note};
 use places::PlaceKind;
 
@@ -44,8 +44,8 @@ pub(crate) struct Candidate {
     pub(crate) manifest: Option<Manifest>,
     /// Why it cannot be used.
     pub(crate) error: Option<Error>,
-    /// The shared libraries that it brings along.
-    pub(crate) bundle: Vec<BundledLibrary>,
+    /// The plugin directory that it was found in.
+    pub(crate) tree: Tree,
     /// The file beside it.
     pub(crate) toml: Option<PluginToml>,
     /// The number of the place where it was found: earlier ones are lower. From 1.
@@ -55,13 +55,13 @@ pub(crate) struct Candidate {
 }
 
 impl Candidate {
-    fn broken(path: &Path, error: Error) -> Self {
+    fn broken(path: &Path, tree: &Tree, error: Error) -> Self {
         Self {
             path: path.to_owned(),
             name: file_name(path),
             manifest: None,
             error: Some(error.with_path(path.display())),
-            bundle: Vec::new(),
+            tree: tree.clone(),
             toml: None,
             rank: 0,
             named_by: "",
@@ -103,12 +103,13 @@ pub(crate) struct Discovery {
     seen: HashSet<(u64, u64)>,
 }
 
-/// Looks at every plugin in these places, in this order. Runs nothing of them.
-pub(crate) fn discover(places: &[Place]) -> Discovery {
+/// Looks at every plugin in these places, in this order. Runs nothing of them. Whoever could change one matters
+/// unless permissions are not to be checked.
+pub(crate) fn discover(places: &[Place], check_permissions: bool) -> Discovery {
     let mut discovery = Discovery::default();
     for (number, place) in places.iter().enumerate() {
         let before = discovery.candidates.len();
-        let found = look(place, &mut discovery);
+        let found = look(place, check_permissions, &mut discovery);
         // Others may be about the same path, which somebody named before.
         let mut found_here = discovery.candidates.split_off(before);
         if place.is_usual() {
@@ -131,17 +132,22 @@ pub(crate) fn discover(places: &[Place]) -> Discovery {
 }
 
 /// Looks at one place and says in a few words what was there.
-fn look(place: &Place, discovery: &mut Discovery) -> String {
+fn look(place: &Place, check_permissions: bool, discovery: &mut Discovery) -> String {
     match &place.kind {
-        PlaceKind::Directory => search(&place.path, discovery),
-        PlaceKind::BuiltIn { names, directories } => built_in::activate(names, directories, discovery),
+        PlaceKind::Directory => search(&Tree::searched(&place.path, check_permissions), discovery),
+        PlaceKind::BuiltIn { names, directories } => {
+            let trees = directories
+                .iter()
+                .map(|dir| Tree::searched(dir, check_permissions));
+            built_in::activate(names, &trees.collect::<Vec<_>>(), discovery)
+        }
         PlaceKind::File => {
             if let Ok(metadata) = fs::metadata(&place.path)
                 && !discovery.seen.insert(identity(&metadata))
             {
                 return "the same as a file above".to_owned();
             }
-            let candidate = inspect_beside(&place.path);
+            let candidate = inspect_beside(&place.path, &Tree::of_named(&place.path, check_permissions));
             let found = match &candidate.error {
                 None => "1 plugin".to_owned(),
                 Some(error) => error.message().to_owned(),
@@ -161,8 +167,12 @@ fn look(place: &Place, discovery: &mut Discovery) -> String {
 }
 
 /// Searches one plugin directory and says in a few words what was there.
-fn search(dir: &Path, discovery: &mut Discovery) -> String {
-    let mut report_broken = |error: Error| discovery.candidates.push(Candidate::broken(dir, error));
+fn search(tree: &Tree, discovery: &mut Discovery) -> String {
+    let dir = tree.directory();
+    let mut report_broken = |error: Error| {
+        let broken = Candidate::broken(dir, tree, error);
+        discovery.candidates.push(broken);
+    };
     match fs::metadata(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return "missing".to_owned(),
         Err(error) => {
@@ -192,8 +202,8 @@ fn search(dir: &Path, discovery: &mut Discovery) -> String {
     let before = discovery.candidates.len();
     let mut misplaced = 0;
     for entry in entries {
-        if entry.is_dir() && !file_name(&entry).starts_with('.') {
-            search_plugin_dir(&entry, discovery);
+        if is_plugin_dir(&entry) {
+            search_plugin_dir(&entry, tree, discovery);
         } else if is_library(&entry) {
             misplaced += 1;
         }
@@ -207,8 +217,8 @@ fn search(dir: &Path, discovery: &mut Discovery) -> String {
 }
 
 /// Looks at the plugin in `dir`.
-fn search_plugin_dir(dir: &Path, discovery: &mut Discovery) {
-    for candidate in inspect_in(dir) {
+fn search_plugin_dir(dir: &Path, tree: &Tree, discovery: &mut Discovery) {
+    for candidate in inspect_in(dir, tree) {
         if candidate.path != dir
             && let Ok(metadata) = fs::metadata(&candidate.path)
             && !discovery.seen.insert(identity(&metadata))
@@ -221,10 +231,13 @@ fn search_plugin_dir(dir: &Path, discovery: &mut Discovery) {
 }
 
 /// The plugin in its directory: usually one `.so`, and the one that a `plugin.toml` names if there is one.
-fn inspect_in(dir: &Path) -> Vec<Candidate> {
+fn inspect_in(dir: &Path, tree: &Tree) -> Vec<Candidate> {
     let toml = match PluginToml::read(dir) {
         Ok(toml) => toml,
-        Err(error) => return vec![Candidate::broken(&dir.join(plugin_toml::FILE_NAME), error).called(dir)],
+        Err(error) => {
+            let path = dir.join(plugin_toml::FILE_NAME);
+            return vec![Candidate::broken(&path, tree, error).called(dir)];
+        }
     };
     let named = toml.as_ref().and_then(|toml| toml.library.as_ref());
     let libraries = match named {
@@ -236,7 +249,7 @@ fn inspect_in(dir: &Path) -> Vec<Candidate> {
     };
     let error = match libraries {
         Ok(libraries) if !libraries.is_empty() => {
-            let inspect = |path: PathBuf| inspect(&path).beside(toml.clone());
+            let inspect = |path: PathBuf| inspect(&path, tree).beside(toml.clone());
             return libraries.into_iter().map(inspect).collect();
         }
         Ok(_) => refuse(
@@ -245,59 +258,81 @@ fn inspect_in(dir: &Path) -> Vec<Candidate> {
         ),
         Err(error) => unreadable(&error),
     };
-    vec![Candidate::broken(dir, error)]
+    vec![Candidate::broken(dir, tree, error)]
 }
 
 /// The plugin in this file, with the `plugin.toml` beside it if that is about it.
-fn inspect_beside(path: &Path) -> Candidate {
+fn inspect_beside(path: &Path, tree: &Tree) -> Candidate {
     let toml = PluginToml::read(path.parent().unwrap_or(Path::new(".")));
     match toml {
-        Ok(toml) => inspect(path).beside(toml.filter(|toml| toml.is_about(path))),
+        Ok(toml) => inspect(path, tree).beside(toml.filter(|toml| toml.is_about(path))),
         Err(error) => {
             let error = error.with_path(path.with_file_name(plugin_toml::FILE_NAME).display());
             Candidate {
                 error: Some(error),
-                ..inspect(path)
+                ..inspect(path, tree)
             }
         }
     }
 }
 
 /// Reads the manifest of one plugin and audits the file. Runs nothing of it.
-pub(crate) fn inspect(path: &Path) -> Candidate {
-    candidate(path, |manifest| {
-        let (file, _) = open_regular(path)?;
-        inspect_content(path, &ReadCache::new(file), manifest)
-    })
-}
-
-/// The same with what was read from the file, and will be loaded.
-pub(crate) fn inspect_image(path: &Path, image: &SealedImage) -> Candidate {
-    candidate(path, |manifest| inspect_content(path, &image.content(), manifest))
-}
-
-fn candidate(
-    path: &Path,
-    inspect: impl FnOnce(&mut Option<Manifest>) -> Result<Vec<BundledLibrary>, Error>,
-) -> Candidate {
-    let mut manifest = None;
-    let (bundle, error) = match inspect(&mut manifest) {
-        Ok(bundle) => (bundle, None),
-        Err(error) => (Vec::new(), Some(error.with_path(path.display()))),
+fn inspect(path: &Path, tree: &Tree) -> Candidate {
+    let found = match tree.open(path) {
+        Ok((file, _)) => Inspected::of(path, &ReadCache::new(file)),
+        // What it says about itself is still told.
+        Err(error) => Inspected {
+            manifest: open_regular(path).ok().and_then(|(file, _)| manifest_of(file)),
+            bundle: Vec::new(),
+            error: Some(error.with_path(path.display())),
+        },
     };
-    let name = match &manifest {
+    let name = match &found.manifest {
         Some(manifest) if !manifest.name.is_empty() => manifest.name.clone(),
         _ => path.parent().map_or_else(String::new, file_name),
     };
     Candidate {
         path: path.to_owned(),
         name,
-        manifest,
-        error,
-        bundle,
+        manifest: found.manifest,
+        error: found.error,
+        tree: tree.clone(),
         toml: None,
         rank: 0,
         named_by: "",
+    }
+}
+
+/// What a file says about itself, if that can be read.
+fn manifest_of(file: File) -> Option<Manifest> {
+    let content = ReadCache::new(file);
+    let manifest = manifest_note::read(&ElfImage::parse(&content).ok()?).ok()?;
+    Some(manifest_note::check(manifest.clone()).unwrap_or(manifest))
+}
+
+/// What is in a plugin's library.
+pub(crate) struct Inspected {
+    /// What it says about itself, if that could be read; acceptable or not.
+    pub(crate) manifest: Option<Manifest>,
+    /// The shared libraries that it brings along, if it is not refused.
+    pub(crate) bundle: Vec<BundledLibrary>,
+    /// Why it is refused.
+    pub(crate) error: Option<Error>,
+}
+
+impl Inspected {
+    /// Audits what was read from this file. Runs nothing of it.
+    pub(crate) fn of<'data, R: ReadRef<'data>>(path: &Path, content: R) -> Self {
+        let mut manifest = None;
+        let (bundle, error) = match inspect_content(path, content, &mut manifest) {
+            Ok(bundle) => (bundle, None),
+            Err(error) => (Vec::new(), Some(error.with_path(path.display()))),
+        };
+        Self {
+            manifest,
+            bundle,
+            error,
+        }
     }
 }
 
@@ -329,6 +364,11 @@ fn sorted_entries(dir: &Path) -> io::Result<Vec<PathBuf>> {
         .collect::<io::Result<Vec<_>>>()?;
     paths.sort();
     Ok(paths)
+}
+
+/// Whether something in a plugin directory is looked into.
+fn is_plugin_dir(path: &Path) -> bool {
+    path.is_dir() && !file_name(path).starts_with('.')
 }
 
 fn is_library(path: &Path) -> bool {

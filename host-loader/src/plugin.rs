@@ -8,11 +8,11 @@ use futures::lock::Mutex;
 use plugin_api::{Error, ErrorKind, FileSystemFactory, HostRef, Manifest, Result, Schema, abi};
 
 use crate::audit::BundledLibrary;
-use crate::discovery::{Candidate, PluginToml};
+use crate::discovery::{Candidate, Inspected, PluginToml};
+use crate::loader;
 use crate::metrics::Series;
 use crate::telemetry::{HostTelemetry, Measurements, Measuring, a_plugin_is_loaded};
-use crate::trust::{Admission, SealedImage, Trust};
-use crate::{discovery, loader};
+use crate::trust::{Admission, SealedImage, Tree, Trust};
 
 /// What became of one file that was looked at.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ use crate::{discovery, loader};
 pub struct PluginReport {
     /// The file; the directory, if that holds no plugin.
     pub path: PathBuf,
+    /// The plugin directory that it was found in, whose lock counts for it; of a file that was named, two above it.
+    pub directory: PathBuf,
     /// The name from the manifest; the name of the directory, if there is no manifest.
     pub name: String,
     /// What the plugin says about itself, if that could be read; also of a plugin that is refused.
@@ -43,12 +45,12 @@ type Factory = Arc<dyn FileSystemFactory>;
 pub(crate) struct Plugin {
     /// `None` for a factory that the host was linked with.
     path: Option<PathBuf>,
+    /// The plugin directory that it was found in; also `None` for such a factory.
+    tree: Option<Tree>,
     name: String,
     manifest: Option<Manifest>,
     /// Why discovery refused it.
     refused: Option<Error>,
-    /// Whether the user named its file.
-    is_named: bool,
     /// What has to be true of its file.
     admission: Option<Admission>,
     toml: Option<PluginToml>,
@@ -70,11 +72,11 @@ impl Plugin {
     pub(crate) fn linked(manifest: Manifest, factory: Factory) -> Self {
         Self {
             path: None,
+            tree: None,
             measurements: Arc::new(Measurements::of_plugin(&manifest.name)),
             name: manifest.name.clone(),
             manifest: Some(manifest),
             refused: None,
-            is_named: false,
             admission: None,
             toml: None,
             rank: 0,
@@ -90,11 +92,11 @@ impl Plugin {
     pub(crate) fn found(candidate: Candidate) -> Self {
         Self {
             path: Some(candidate.path),
+            tree: Some(candidate.tree),
             measurements: Arc::new(Measurements::of_plugin(&candidate.name)),
             name: candidate.name,
             manifest: candidate.manifest,
             refused: candidate.error,
-            is_named: false,
             admission: None,
             toml: candidate.toml,
             rank: candidate.rank,
@@ -106,23 +108,17 @@ impl Plugin {
         }
     }
 
-    /// The same, where the user named the file.
-    pub(crate) fn named(mut self) -> Self {
-        self.is_named = true;
-        self
-    }
-
     /// Refuses it if its file cannot be trusted, as far as that is known without reading it.
     ///
     /// # Errors
     /// The refusal of a file that the user named.
     pub(crate) fn examined(mut self, trust: &Arc<Trust>) -> Result<Self> {
-        if let (Some(path), None) = (&self.path, &self.refused) {
-            match Admission::examine(trust, path, self.is_named) {
+        if let (Some(path), Some(tree), None) = (&self.path, &self.tree, &self.refused) {
+            match Admission::examine(trust, path, tree.clone()) {
                 Ok(admission) => self.admission = Some(admission),
                 Err(error) => {
                     let error = error.with_path(path.display());
-                    if self.is_named {
+                    if tree.is_named() {
                         return Err(error);
                     }
                     self.refused = Some(error);
@@ -229,6 +225,7 @@ impl Plugin {
     fn report_with(&self, error: Option<Error>) -> Option<PluginReport> {
         Some(PluginReport {
             path: self.path.clone()?,
+            directory: self.tree.as_ref()?.directory().to_owned(),
             name: self.name.clone(),
             manifest: self.manifest.clone(),
             error: error.or_else(|| self.error().cloned()),
@@ -298,7 +295,7 @@ impl Plugin {
         let image = admission
             .image()
             .map_err(|error| error.with_path(path.display()))?;
-        let present = discovery::inspect_image(path, &image);
+        let present = Inspected::of(path, &image.content());
         if let Some(error) = present.error {
             return Err(error);
         }

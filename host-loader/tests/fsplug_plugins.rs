@@ -228,6 +228,10 @@ fn a_plugin_toml_that_contradicts_its_plugin_keeps_it_from_being_used() {
             "[library]\nnowhere_none = { path = 'good.so' }",
             "plugin.toml names no library for",
         ),
+        (
+            format!("[library]\n{} = {{ path = 'lib/good.so' }}", platform()).as_str(),
+            "plugin.toml names the library 'lib/good.so', which is not the name of a .so beside the file",
+        ),
     ] {
         toml(text);
         let ended = fsplug.run(&["plugins", "check"]);
@@ -251,11 +255,11 @@ fn platform() -> &'static str {
 #[test]
 fn a_file_with_another_hash_than_its_plugin_toml_says_is_refused_when_it_is_checked_and_when_it_is_loaded() {
     let fsplug = with(Fsplug::new(), "FSPLUG_PLUGIN_PATH", "plugins");
-    fsplug.write("plugins/good/lib/good.so", acceptable());
+    fsplug.write("plugins/good/good.so", acceptable());
     // Not the one that is named.
     fsplug.write("plugins/good/other.so", "no library");
     let toml = |hash: &str| {
-        let library = format!("{} = {{ path = 'lib/good.so', sha256 = '{hash}' }}", platform());
+        let library = format!("{} = {{ path = 'good.so', sha256 = '{hash}' }}", platform());
         fsplug.write(
             "plugins/good/plugin.toml",
             format!("manifest_version = 1\n[library]\n{library}\n"),

@@ -70,6 +70,51 @@ fn a_lock_is_written_checked_and_told_by_what_has_changed() {
 }
 
 #[test]
+fn what_is_put_by_is_under_the_lock_of_its_own_directory_wherever_in_it_it_lies() {
+    let fsplug = Fsplug::new();
+    let home = fsplug.path("home");
+    let fsplug = fsplug
+        .env("FSPLUG_HOME", home.to_str().unwrap())
+        .env("ENABLE_BUILT_IN_PLUGINS", "good;other");
+    let other = compile(Some(&manifest(1, "other", "other")), "", &[]);
+    fsplug.write("home/opt/libgood.so", acceptable());
+    fsplug.write("home/opt/other/libother.so", &other);
+    for (path, mode) in [
+        ("home/opt", 0o755),
+        ("home/opt/other", 0o755),
+        ("home/opt/libgood.so", 0o644),
+        ("home/opt/other/libother.so", 0o644),
+    ] {
+        fs::set_permissions(fsplug.path(path), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    // The directory that is locked is the one that was searched.
+    let ended = fsplug.ok(&["plugins", "lock"]);
+    for part in [
+        "added   libgood.so ",
+        "added   other/libother.so ",
+        home.join("opt/plugins.lock").to_str().unwrap(),
+    ] {
+        assert!(ended.text().contains(part), "{part}: {}", ended.text());
+    }
+    fsplug.ok(&["plugins", "check"]);
+    // These libraries have no entry point: it got so far.
+    for scheme in ["good", "other"] {
+        let uri = format!("{scheme}://a/b");
+        fsplug
+            .fails(8, &["ls", &uri])
+            .assert_names(&["fs_plugin_root_module"]);
+    }
+    fsplug.write("home/opt/libgood.so", [acceptable(), b"x"].concat());
+    fsplug
+        .fails(8, &["ls", "good://a/b"])
+        .assert_names(&["its SHA-256 is"]);
+    // Nor may others write to it.
+    fs::set_permissions(fsplug.path("home/opt"), fs::Permissions::from_mode(0o777)).unwrap();
+    let ended = fsplug.fails(8, &["-q", "ls", "other://a/b"]);
+    ended.assert_names(&["others may write", "home/opt (mode 0777)"]);
+}
+
+#[test]
 fn a_lock_is_text_that_sha256sum_checks_too() {
     let dir = PluginDir::new();
     dir.add("with space #1", acceptable());

@@ -60,11 +60,6 @@ impl Place {
         }
     }
 
-    /// Whether it is one plugin's library.
-    pub(crate) fn is_file(&self) -> bool {
-        self.kind == PlaceKind::File
-    }
-
     /// Whether nobody asked for it in particular: that such a directory cannot be searched is no mistake of anybody.
     pub(crate) fn is_usual(&self) -> bool {
         [USER, PROGRAM, SYSTEM].contains(&self.named_by)

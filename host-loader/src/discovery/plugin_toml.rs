@@ -258,14 +258,19 @@ fn library_for(
             format!("install the package of the plugin for {platform}"),
         ));
     };
-    let is_plain = |component: Component<'_>| matches!(component, Component::Normal(_));
-    if library.path.as_os_str().is_empty() || !library.path.components().all(is_plain) {
+    // What is somewhere else would not be in the plugin's own directory, and what is no .so in no lock.
+    let mut components = library.path.components();
+    let is_name = matches!(
+        (components.next(), components.next()),
+        (Some(Component::Normal(_)), None)
+    );
+    if !is_name || library.path.extension().is_none_or(|extension| extension != "so") {
         return Err(refuse(
             format!(
-                "{FILE_NAME} names the library '{}', which is not below its directory",
+                "{FILE_NAME} names the library '{}', which is not the name of a .so beside the file",
                 library.path.display()
             ),
-            "put the library beside the file",
+            format!("put the library beside {FILE_NAME} and write its name alone, without a directory"),
         ));
     }
     Ok(Some(library))
@@ -349,7 +354,7 @@ mod tests {
         min_minor = 0
         [library]
         linux_amd64 = { path = "x.so", sha256 = "00000000000000000000000000000000000000000000000000000000000000ff" }
-        linux_arm64 = { path = "arm/x.so" }
+        linux_arm64 = { path = "x-arm.so" }
         [[scheme]]
         name = "S3"
         priority = 5
@@ -440,19 +445,7 @@ mod tests {
                 "no library for linux_amd64, but for: linux_arm64",
             ),
             (
-                "manifest_version = 1\n[library]\nlinux_amd64 = {path='../x'}",
-                "not below its directory",
-            ),
-            (
-                "manifest_version = 1\n[library]\nlinux_amd64 = {path='/x'}",
-                "not below its directory",
-            ),
-            (
-                "manifest_version = 1\n[library]\nlinux_amd64 = {path=''}",
-                "not below its directory",
-            ),
-            (
-                "manifest_version = 1\n[library]\nlinux_amd64 = {path='x',sha256='0'}",
+                "manifest_version = 1\n[library]\nlinux_amd64 = {path='x.so',sha256='0'}",
                 "64 hexadecimal digits",
             ),
         ] {
@@ -462,6 +455,23 @@ mod tests {
                 !error.message().contains('\n') && !error.remedy().is_empty(),
                 "{error}"
             );
+        }
+    }
+
+    #[test]
+    fn a_library_is_named_by_its_file_name_alone() {
+        for path in [
+            "../x.so", "/x.so", "lib/x.so", "./x.so", "..", "", "x", "x.so.1", ".so",
+        ] {
+            let text = format!("manifest_version = 1\n[library]\nlinux_amd64 = {{path='{path}'}}");
+            let error = parse(&text).unwrap_err();
+            assert!(
+                error.message().contains(&format!(
+                    "names the library '{path}', which is not the name of a .so"
+                )),
+                "{error}"
+            );
+            assert!(error.remedy().contains("without a directory"), "{error}");
         }
     }
 

@@ -160,7 +160,7 @@ impl FileSystemsBuilder {
     /// the manifest of a linked factory that does not fit this host.
     pub fn build(self) -> Result<FileSystems> {
         let places = self.places()?;
-        let discovery = discovery::discover(&places);
+        let discovery = discovery::discover(&places, self.trust.check_permissions);
         let mut plugins = Vec::new();
         for (manifest, factory) in self.factories {
             let name = manifest.name.clone();
@@ -171,11 +171,9 @@ impl FileSystemsBuilder {
             plugins.push(local());
         }
         for candidate in discovery.candidates {
-            let is_named = places[candidate.rank - 1].is_file();
             match candidate.error {
                 // Whoever names one file wants that plugin, or to hear why not.
-                Some(error) if is_named => return Err(error),
-                _ if is_named => plugins.push(Plugin::found(candidate).named()),
+                Some(error) if candidate.tree.is_named() => return Err(error),
                 _ => plugins.push(Plugin::found(candidate)),
             }
         }

@@ -33,8 +33,8 @@ const LARGEST: u64 = 1 << 20;
 ///
 /// Where that file is, only what it lists is loaded from the directory, and only with this content. It is text that
 /// `sha256sum --check` can read too: a line with the version of the format, and one for each library with its
-/// hash in hexadecimal, two spaces, and `<plugin>/<file>`. Other lines that begin with `#`, and blank ones, mean
-/// nothing.
+/// hash in hexadecimal, two spaces, and its path such as `<plugin>/<file>`. Other lines that begin with `#`, and blank
+/// ones, mean nothing.
 ///
 /// ```
 /// use host_loader::PluginLock;
@@ -83,8 +83,8 @@ impl fmt::Display for LockChange {
 }
 
 impl PluginLock {
-    /// What a plugin directory holds now: all files named `*.so` or `*.so.*` in its sub-directories, and in what
-    /// these bundle. Blocks for as long as reading them takes.
+    /// What a plugin directory holds now: all files named `*.so` or `*.so.*` in it, in its sub-directories, and in
+    /// what these bundle. Blocks for as long as reading them takes.
     ///
     /// # Errors
     /// [`PluginLoad`](plugin_api::ErrorKind::PluginLoad): a file cannot be read, or might be changed by somebody else
@@ -94,17 +94,17 @@ impl PluginLock {
         let mut entries = BTreeMap::new();
         let listed =
             |dir: &Path| entries_of(dir).map_err(|error| unreadable(&error).with_path(dir.display()));
-        for plugin in listed(dir)? {
-            let is_hidden = plugin
-                .file_name()
-                .is_some_and(|name| name.as_encoded_bytes()[0] == b'.');
-            if is_hidden || !plugin.is_dir() {
-                continue;
-            }
-            let mut files = listed(&plugin)?;
-            let bundled = plugin.join(BUNDLE_DIRECTORY);
-            if bundled.is_dir() {
-                files.extend(listed(&bundled)?);
+        for entry in listed(dir)? {
+            let mut files = Vec::new();
+            if !entry.is_dir() {
+                // Among what is put by, a library needs no directory of its own.
+                files.push(entry);
+            } else if !is_hidden(&entry) {
+                files.extend(listed(&entry)?);
+                let bundled = entry.join(BUNDLE_DIRECTORY);
+                if bundled.is_dir() {
+                    files.extend(listed(&bundled)?);
+                }
             }
             for file in files.into_iter().filter(|file| is_library(file)) {
                 let hash = open_trusted(&file, Some(dir))
@@ -339,6 +339,11 @@ fn is_below(file: &Path) -> bool {
         .by_ref()
         .all(|part| matches!(part, Component::Normal(_)))
         && file.file_name().is_some()
+}
+
+fn is_hidden(file: &Path) -> bool {
+    file.file_name()
+        .is_some_and(|name| name.as_encoded_bytes().first() == Some(&b'.'))
 }
 
 fn is_library(file: &Path) -> bool {

@@ -16,9 +16,10 @@ use plugin_api::{Error, ErrorKind, Result};
 use rustix::fs::OFlags;
 
 use super::SealedImage;
+use crate::discovery::Inspected;
 use crate::elf_image::refuse;
+use crate::loader;
 use crate::telemetry::HostTelemetry;
-use crate::{discovery, loader};
 
 /// The usual program for trials.
 const PROGRAM: &str = "fsplug";
@@ -322,7 +323,7 @@ pub fn try_load_plugin(mut arguments: impl Iterator<Item = std::ffi::OsString>) 
 fn load_standard_input(file: &Path) -> Result<()> {
     let input = io::stdin().as_fd().try_clone_to_owned()?;
     let image = SealedImage::inherited(input)?;
-    let present = discovery::inspect_image(file, &image);
+    let present = Inspected::of(file, &image.content());
     if let Some(error) = present.error {
         return Err(error);
     }
