@@ -16,7 +16,7 @@ use plugin_api::{Error, Manifest};
 
 use crate::audit::{self, BundledLibrary};
 use crate::elf_image::{ElfImage, refuse};
-use crate::trust::{SealedImage, Tree, open_regular, unreadable};
+use crate::trust::{Opener, Tree, open_regular, unreadable};
 use crate::{loader, manifest_note};
 use places::PlaceKind;
 
@@ -279,7 +279,7 @@ fn inspect_beside(path: &Path, tree: &Tree) -> Candidate {
 /// Reads the manifest of one plugin and audits the file. Runs nothing of it.
 fn inspect(path: &Path, tree: &Tree) -> Candidate {
     let found = match tree.open(path) {
-        Ok((file, _)) => Inspected::of(path, &ReadCache::new(file)),
+        Ok((file, _)) => Inspected::of(path, &ReadCache::new(file), &|file| tree.open(file)),
         // What it says about itself is still told.
         Err(error) => Inspected {
             manifest: open_regular(path).ok().and_then(|(file, _)| manifest_of(file)),
@@ -321,10 +321,10 @@ pub(crate) struct Inspected {
 }
 
 impl Inspected {
-    /// Audits what was read from this file. Runs nothing of it.
-    pub(crate) fn of<'data, R: ReadRef<'data>>(path: &Path, content: R) -> Self {
+    /// Audits what was read from this file, and what it brings along. Runs nothing of it.
+    pub(crate) fn of<'data, R: ReadRef<'data>>(path: &Path, content: R, open: Opener<'_>) -> Self {
         let mut manifest = None;
-        let (bundle, error) = match inspect_content(path, content, &mut manifest) {
+        let (bundle, error) = match inspect_content(path, content, open, &mut manifest) {
             Ok(bundle) => (bundle, None),
             Err(error) => (Vec::new(), Some(error.with_path(path.display()))),
         };
@@ -340,6 +340,7 @@ impl Inspected {
 fn inspect_content<'data, R: ReadRef<'data>>(
     path: &Path,
     content: R,
+    open: Opener<'_>,
     manifest: &mut Option<Manifest>,
 ) -> Result<Vec<BundledLibrary>, Error> {
     let image = ElfImage::parse(content)?;
@@ -351,7 +352,7 @@ fn inspect_content<'data, R: ReadRef<'data>>(
             "give the plugin's file system another scheme",
         ));
     }
-    let audited = audit::audit(&image, path, &loader::host_process())?;
+    let audited = audit::audit(&image, path, open, &loader::host_process())?;
     for warning in audited.warnings {
         tracing::warn!(plugin = %path.display(), "{warning}");
     }

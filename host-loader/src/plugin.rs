@@ -286,7 +286,8 @@ impl Plugin {
 
     /// What is loaded, after all checks.
     fn checked_image(&self, trial: bool) -> Result<(SealedImage, Vec<BundledLibrary>)> {
-        let (Some(path), Some(expected), Some(admission)) = (&self.path, &self.manifest, &self.admission)
+        let (Some(path), Some(tree), Some(expected), Some(admission)) =
+            (&self.path, &self.tree, &self.manifest, &self.admission)
         else {
             return Err(Error::new(ErrorKind::PluginLoad, "there is nothing to load"));
         };
@@ -295,7 +296,7 @@ impl Plugin {
         let image = admission
             .image()
             .map_err(|error| error.with_path(path.display()))?;
-        let present = Inspected::of(path, &image.content());
+        let present = Inspected::of(path, &image.content(), &|file| tree.open(file));
         if let Some(error) = present.error {
             return Err(error);
         }
@@ -316,11 +317,11 @@ impl Plugin {
         }
         for library in &present.bundle {
             admission
-                .verify_bundled(&library.path, &library.image)
+                .verify(&library.path, &library.image)
                 .map_err(|error| error.with_path(library.path.display()))?;
         }
         admission
-            .try_load(&image, trial)
+            .try_load(&image, &present.bundle, trial)
             .map_err(|error| error.with_path(path.display()))?;
         Ok((image, present.bundle))
     }

@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use plugin_api::Error;
 
+use crate::audit::BundledLibrary;
 use crate::elf_image::refuse;
 use options::Demands;
 use permissions::is_there;
@@ -30,7 +31,7 @@ use trial::{Failed, Trial};
 pub use lock_file::{LockChange, PluginLock};
 pub(crate) use options::TrustOptions;
 pub(crate) use sealed_image::{SealedImage, open_regular, unreadable};
-pub(crate) use tree::Tree;
+pub(crate) use tree::{Opener, Tree};
 pub use trial::try_load_plugin;
 
 /// What has to be true of every plugin's file.
@@ -92,8 +93,11 @@ impl Admission {
         Ok(image)
     }
 
-    /// Whether what was read from a file in the plugin's directory may be loaded.
-    fn verify(&self, file: &Path, image: &SealedImage) -> Result<(), Error> {
+    /// Whether what was read from the plugin's file, or from a library that it brings along, may be loaded.
+    ///
+    /// # Errors
+    /// [`PluginLoad`](plugin_api::ErrorKind::PluginLoad) if the lock, a signature or the quarantine is against it.
+    pub(crate) fn verify(&self, file: &Path, image: &SealedImage) -> Result<(), Error> {
         if let Some(lock) = self.lock()? {
             lock.check(file, self.tree.directory(), image)?;
         }
@@ -103,23 +107,22 @@ impl Admission {
         self.trust.quarantine.check(file, image)
     }
 
-    /// Whether a library that the plugin brings along may be loaded.
-    pub(crate) fn verify_bundled(&self, file: &Path, image: &SealedImage) -> Result<(), Error> {
-        self.tree.open(file)?;
-        self.verify(file, image)
-    }
-
-    /// Loads the image in another process, if that is asked for here or for all plugins. Blocks until that process has
-    /// ended, for some seconds at most.
+    /// Loads the image and what it brings along in another process, if that is asked for here or for all plugins. Blocks
+    /// until that process has ended, for some seconds at most.
     ///
     /// # Errors
     /// What the plugin says to that, or [`PluginLoad`](plugin_api::ErrorKind::PluginLoad) if it does not survive it, which
     /// is remembered.
-    pub(crate) fn try_load(&self, image: &SealedImage, is_asked_for: bool) -> Result<(), Error> {
+    pub(crate) fn try_load(
+        &self,
+        image: &SealedImage,
+        bundle: &[BundledLibrary],
+        is_asked_for: bool,
+    ) -> Result<(), Error> {
         if !is_asked_for && !self.trust.demands.trial {
             return Ok(());
         }
-        match self.trust.trial.run(&self.file, image) {
+        match self.trust.trial.run(&self.file, image, bundle) {
             Ok(()) => Ok(()),
             Err(Failed::Orderly(error)) => Err(error),
             Err(Failed::Fatal(reason)) => {

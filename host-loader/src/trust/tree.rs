@@ -9,6 +9,9 @@ use super::PluginLock;
 use super::permissions::open_trusted;
 use super::sealed_image::open_regular;
 
+/// Opens a file of a plugin, which is what will be read of it.
+pub(crate) type Opener<'a> = &'a dyn Fn(&Path) -> Result<(File, Metadata), Error>;
+
 /// A plugin directory: whose lock counts for the files in it, and how far up it matters who may change them.
 ///
 /// Only who finds a plugin knows it: from the path of a file nobody can tell.

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::env;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
@@ -15,7 +16,8 @@ use std::time::{Duration, Instant};
 use plugin_api::{Error, ErrorKind, Result};
 use rustix::fs::OFlags;
 
-use super::SealedImage;
+use super::{SealedImage, open_regular};
+use crate::audit::BundledLibrary;
 use crate::discovery::Inspected;
 use crate::elf_image::refuse;
 use crate::loader;
@@ -66,9 +68,16 @@ pub(super) enum Failed {
 }
 
 impl Trial {
-    /// Loads the image of this file in another process. Blocks until that has ended, or the time is up.
-    pub(super) fn run(&self, file: &Path, image: &SealedImage) -> std::result::Result<(), Failed> {
+    /// Loads the image of this file in another process, with the libraries that it brings along. Blocks until that has
+    /// ended, or the time is up.
+    pub(super) fn run(
+        &self,
+        file: &Path,
+        image: &SealedImage,
+        bundle: &[BundledLibrary],
+    ) -> std::result::Result<(), Failed> {
         let program = self.program().map_err(Failed::Orderly)?;
+        let hashes = hashes_of(bundle).map_err(Failed::Orderly)?;
         let cannot = |error: io::Error| {
             Failed::Orderly(refuse(
                 format!("it cannot be tried with {}: {error}", program.display()),
@@ -79,6 +88,7 @@ impl Trial {
             .args(VERBS)
             .arg(self.time_limit.as_millis().to_string())
             .arg(file)
+            .args(hashes)
             .stdin(image.duplicate().map_err(cannot)?)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -263,6 +273,13 @@ fn last_words(text: &str) -> String {
     }
 }
 
+/// The SHA-256 of each library of a bundle, in hexadecimal. By them the other process, which reads the files anew,
+/// knows those that were checked here.
+fn hashes_of(bundle: &[BundledLibrary]) -> Result<Vec<String>> {
+    let hash = |library: &BundledLibrary| library.image.sha256().map(hex::encode);
+    bundle.iter().map(hash).collect()
+}
+
 fn signal_name(number: i32) -> String {
     let name = match number {
         libc::SIGABRT => "SIGABRT",
@@ -290,11 +307,14 @@ fn signal_name(number: i32) -> String {
 ///
 /// `arguments` are those after `plugins try-load`. The process is to end with the returned code, and to do nothing
 /// else; it is ended with `SIGABRT` if this takes much longer than it may.
-pub fn try_load_plugin(mut arguments: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
+pub fn try_load_plugin(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let limit = arguments.next().and_then(|limit| limit.to_str()?.parse().ok());
     let (Some(limit), Some(file)) = (limit, arguments.next()) else {
         return ExitCode::from(2);
     };
+    let hashes: Vec<String> = arguments
+        .map(|hash| hash.to_string_lossy().into_owned())
+        .collect();
     // Whoever started this process may be gone before it.
     thread::spawn(move || {
         thread::sleep(Duration::from_millis(limit) + GRACE);
@@ -307,7 +327,7 @@ pub fn try_load_plugin(mut arguments: impl Iterator<Item = std::ffi::OsString>) 
     {
         return ExitCode::from(3);
     }
-    let (line, code) = match load_standard_input(Path::new(&file)) {
+    let (line, code) = match load_standard_input(Path::new(&file), &hashes) {
         Ok(()) => (LOADED.to_owned(), 0),
         Err(error) => (format!("{REFUSED}{}", write_error(&error)), 1),
     };
@@ -320,12 +340,18 @@ pub fn try_load_plugin(mut arguments: impl Iterator<Item = std::ffi::OsString>) 
     }
 }
 
-fn load_standard_input(file: &Path) -> Result<()> {
+fn load_standard_input(file: &Path, hashes: &[String]) -> Result<()> {
     let input = io::stdin().as_fd().try_clone_to_owned()?;
     let image = SealedImage::inherited(input)?;
-    let present = Inspected::of(file, &image.content());
+    let present = Inspected::of(file, &image.content(), &open_regular);
     if let Some(error) = present.error {
         return Err(error);
+    }
+    if hashes_of(&present.bundle)? != hashes {
+        return Err(refuse(
+            "a library that it brings along is not the one that was checked a moment ago",
+            "try again when nobody writes to its directory",
+        ));
     }
     loader::load(
         image,
