@@ -42,6 +42,8 @@ pub(crate) struct Candidate {
     pub(crate) name: String,
     /// What the file says about itself, if that can be read; acceptable or not.
     pub(crate) manifest: Option<Manifest>,
+    /// Whether nobody else could change the file.
+    pub(crate) is_trusted: bool,
     /// Why it cannot be used.
     pub(crate) error: Option<Error>,
     /// The plugin directory that it was found in.
@@ -60,6 +62,7 @@ impl Candidate {
             path: path.to_owned(),
             name: file_name(path),
             manifest: None,
+            is_trusted: false,
             error: Some(error.with_path(path.display())),
             tree: tree.clone(),
             toml: None,
@@ -278,9 +281,11 @@ fn inspect_beside(path: &Path, tree: &Tree) -> Candidate {
 
 /// Reads the manifest of one plugin and audits the file. Runs nothing of it.
 fn inspect(path: &Path, tree: &Tree) -> Candidate {
-    let found = match tree.open(path) {
+    let opened = tree.open(path);
+    let is_trusted = opened.is_ok();
+    let found = match opened {
         Ok((file, _)) => Inspected::of(path, &ReadCache::new(file), &|file| tree.open(file)),
-        // What it says about itself is still told.
+        // What it says about itself is told all the same.
         Err(error) => Inspected {
             manifest: open_regular(path).ok().and_then(|(file, _)| manifest_of(file)),
             bundle: Vec::new(),
@@ -295,6 +300,7 @@ fn inspect(path: &Path, tree: &Tree) -> Candidate {
         path: path.to_owned(),
         name,
         manifest: found.manifest,
+        is_trusted,
         error: found.error,
         tree: tree.clone(),
         toml: None,

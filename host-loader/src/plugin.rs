@@ -49,6 +49,8 @@ pub(crate) struct Plugin {
     tree: Option<Tree>,
     name: String,
     manifest: Option<Manifest>,
+    /// Whether nobody else could change its file when it was found.
+    is_trusted: bool,
     /// Why discovery refused it.
     refused: Option<Error>,
     /// What has to be true of its file.
@@ -76,6 +78,7 @@ impl Plugin {
             measurements: Arc::new(Measurements::of_plugin(&manifest.name)),
             name: manifest.name.clone(),
             manifest: Some(manifest),
+            is_trusted: true,
             refused: None,
             admission: None,
             toml: None,
@@ -96,6 +99,7 @@ impl Plugin {
             measurements: Arc::new(Measurements::of_plugin(&candidate.name)),
             name: candidate.name,
             manifest: candidate.manifest,
+            is_trusted: candidate.is_trusted,
             refused: candidate.error,
             admission: None,
             toml: candidate.toml,
@@ -170,9 +174,10 @@ impl Plugin {
         self.shadowed_by = Some(to);
     }
 
-    /// The schema of its configuration, as far as its manifest could be read.
+    /// The schema of its configuration, as far as its manifest could be read and is not what others wrote.
     pub(crate) fn schema(&self) -> Schema {
-        self.manifest.as_ref().map(Manifest::schema).unwrap_or_default()
+        let manifest = self.manifest.as_ref().filter(|_| self.is_trusted);
+        manifest.map(Manifest::schema).unwrap_or_default()
     }
 
     /// Whether this is the first time that the configuration is reviewed for it.

@@ -190,6 +190,27 @@ fn the_environment_can_ask_for_a_lock_and_nothing_can_take_that_back() {
 }
 
 #[test]
+fn what_others_could_have_written_says_nothing_about_variables() {
+    let with_option = |name: &str, key: &str| {
+        let option = format!(r#"{{"options":[{{"key":"{key}","type":"text"}}],"#);
+        compile(Some(&manifest(1, name, name).replacen('{', &option, 1)), "", &[])
+    };
+    let dir = PluginDir::new();
+    let first = dir.add("a", &with_option("evil", "good_key"));
+    dir.add("b", &with_option("good", "good.key"));
+    let explained = || {
+        let fsplug = Fsplug::new().env("FSPLUG_GOOD_KEY", "x");
+        let plugins = dir.path().to_str().unwrap();
+        let ended = fsplug.run(&["-q", "--json", "--plugins", plugins, "config", "explain"]);
+        assert_eq!(ended.code, 0, "{ended:?}");
+        ended.json()[0]["key"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(explained(), "good_key");
+    fs::set_permissions(&first, fs::Permissions::from_mode(0o666)).unwrap();
+    assert_eq!(explained(), "good.key");
+}
+
+#[test]
 fn a_trial_is_told_and_what_it_remembers_can_be_released() {
     let crash = r#"
         unsafe extern "C" { fn raise(signal: i32) -> i32; }
