@@ -42,7 +42,7 @@ pub(crate) struct Candidate {
     pub(crate) name: String,
     /// What the file says about itself, if that can be read; acceptable or not.
     pub(crate) manifest: Option<Manifest>,
-    /// Whether nobody else could change the file.
+    /// Whether it is not refused for where it is, and for who could change it.
     pub(crate) is_trusted: bool,
     /// Why it cannot be used.
     pub(crate) error: Option<Error>,
@@ -62,7 +62,7 @@ impl Candidate {
             path: path.to_owned(),
             name: file_name(path),
             manifest: None,
-            is_trusted: false,
+            is_trusted: true,
             error: Some(error.with_path(path.display())),
             tree: tree.clone(),
             toml: None,
@@ -104,6 +104,26 @@ pub(crate) struct Discovery {
     /// Device and inode of every directory and plugin seen: a symbolic or hard link to one is the
     /// same library to the dynamic linker.
     seen: HashSet<(u64, u64)>,
+}
+
+impl Discovery {
+    /// Adds a plugin, unless it is a link to one that was found already.
+    fn add(&mut self, candidate: Candidate) {
+        if let Ok(metadata) = fs::metadata(&candidate.path)
+            && metadata.is_file()
+        {
+            let identity = identity(&metadata);
+            if self.seen.contains(&identity) {
+                tracing::debug!(path = %candidate.path.display(), "a link to a plugin that was found already");
+                return;
+            }
+            // A link that is refused does not stand for the file that it leads to.
+            if candidate.is_trusted {
+                self.seen.insert(identity);
+            }
+        }
+        self.candidates.push(candidate);
+    }
 }
 
 /// Looks at every plugin in these places, in this order. Runs nothing of them. Whoever could change one matters
@@ -222,14 +242,7 @@ fn search(tree: &Tree, discovery: &mut Discovery) -> String {
 /// Looks at the plugin in `dir`.
 fn search_plugin_dir(dir: &Path, tree: &Tree, discovery: &mut Discovery) {
     for candidate in inspect_in(dir, tree) {
-        if candidate.path != dir
-            && let Ok(metadata) = fs::metadata(&candidate.path)
-            && !discovery.seen.insert(identity(&metadata))
-        {
-            tracing::debug!(path = %candidate.path.display(), "a link to a plugin that was found already");
-            continue;
-        }
-        discovery.candidates.push(candidate);
+        discovery.add(candidate);
     }
 }
 

@@ -1,11 +1,10 @@
 //! What is put by in an `opt` directory, and activated by name.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::places::BUILT_IN;
 use super::{
-    Candidate, Discovery, file_name, identity, inspect, inspect_in, is_library, is_plugin_dir, sorted_entries,
+    Candidate, Discovery, file_name, inspect, inspect_in, is_library, is_plugin_dir, sorted_entries,
 };
 use crate::configuration::nearest;
 use crate::elf_image::refuse;
@@ -42,11 +41,7 @@ pub(super) fn activate(names: &[String], trees: &[Tree], discovery: &mut Discove
     let chosen: Vec<PathBuf> = chosen.into_iter().map(Path::to_owned).collect();
     let activated = put_by.into_iter().flatten().map(|plugin| plugin.candidate);
     for candidate in activated.filter(|candidate| chosen.contains(&candidate.path)) {
-        let is_new =
-            fs::metadata(&candidate.path).map_or(true, |metadata| discovery.seen.insert(identity(&metadata)));
-        if is_new {
-            discovery.candidates.push(candidate);
-        }
+        discovery.add(candidate);
     }
     match missing {
         0 => format!("{} activated", chosen.len()),

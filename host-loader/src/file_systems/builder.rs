@@ -177,15 +177,17 @@ impl FileSystemsBuilder {
                 _ => plugins.push(Plugin::found(candidate)),
             }
         }
-        routing::shadow(&mut plugins);
         let schemas: Vec<Schema> = plugins.iter().map(Plugin::schema).collect();
         let configuration = self.sources.read(&schemas)?;
         let config = configuration.config();
         let trust = Arc::new(self.trust.resolve(&config)?);
-        let plugins = plugins
+        let mut plugins = plugins
             .into_iter()
-            .map(|plugin| Ok(Arc::new(plugin.examined(&trust)?)))
+            .map(|plugin| plugin.examined(&trust))
             .collect::<Result<Vec<_>>>()?;
+        // Afterwards, since what is refused takes nobody's place.
+        routing::shadow(&mut plugins);
+        let plugins: Vec<Arc<Plugin>> = plugins.into_iter().map(Arc::new).collect();
         let default_root = config
             .text(&DEFAULT_SCHEME)
             .map(resolve::default_root)

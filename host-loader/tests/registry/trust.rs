@@ -217,6 +217,61 @@ fn a_link_out_of_the_plugin_directory_is_refused() {
     assert_was_loaded(&first_use(&named.build().unwrap()));
 }
 
+/// The file of the plugin that serves the scheme `good`.
+fn chosen(registry: &FileSystems) -> String {
+    let selection = registry.selection(&registry.resolve("good://a/b").unwrap());
+    selection.chosen().unwrap().origin.clone()
+}
+
+#[test]
+fn a_plugin_that_is_refused_does_not_take_the_place_of_a_later_one() {
+    let (first, second) = (PluginDir::new(), PluginDir::new());
+    let refused = first.add("good", acceptable());
+    let good = second.add("good", acceptable());
+    let both = || {
+        FileSystems::builder()
+            .search_environment(false)
+            .plugin_dir(first.path())
+            .plugin_dir(second.path())
+    };
+    assert_eq!(chosen(&both().build().unwrap()), refused.to_str().unwrap());
+    // By an empty lock, for want of one, and for its mode.
+    PluginLock::default().write(first.path()).unwrap();
+    let by_lock = both().build().unwrap();
+    fs::remove_file(PluginLock::path(first.path())).unwrap();
+    lock(&second);
+    let by_want = both().require_locked().build().unwrap();
+    set_mode(&refused, 0o666);
+    let by_mode = both().build().unwrap();
+    for registry in [by_lock, by_want, by_mode] {
+        assert_eq!(chosen(&registry), good.to_str().unwrap());
+        assert_eq!(refusals(&registry).len(), 1);
+        assert_eq!(registry.plugins()[1].shadowed_by, None);
+        assert_was_loaded(&first_use(&registry));
+    }
+}
+
+#[test]
+fn a_link_that_is_refused_does_not_hide_the_file_that_it_leads_to() {
+    let (links, real) = (PluginDir::new(), PluginDir::new());
+    let target = real.add("good", acceptable());
+    fs::create_dir(links.path().join("good")).unwrap();
+    set_mode(&links.path().join("good"), 0o755);
+    symlink(&target, links.path().join("good/good.so")).unwrap();
+    let of = |first: &PluginDir, second: &PluginDir| {
+        let registry = FileSystems::builder()
+            .search_environment(false)
+            .plugin_dir(first.path())
+            .plugin_dir(second.path())
+            .build()
+            .unwrap();
+        (chosen(&registry), refusals(&registry).len())
+    };
+    let target = target.to_str().unwrap().to_owned();
+    assert_eq!(of(&links, &real), (target.clone(), 1));
+    assert_eq!(of(&real, &links), (target, 0));
+}
+
 #[test]
 fn a_file_that_was_named_is_held_to_the_lock_and_to_its_owner_too() {
     let dir = locked();
