@@ -18,9 +18,8 @@ use crate::audit::{self, BundledLibrary};
 use crate::elf_image::{ElfImage, refuse};
 use crate::trust::{Opener, Tree, open_regular, unreadable};
 use crate::{loader, manifest_note};
-use places::PlaceKind;
 
-pub(crate) use places::{Place, Surroundings, of_system};
+pub(crate) use places::{Place, PlaceKind, Surroundings, of_system};
 pub use plugin_toml::PluginToml;
 
 /// A place where plugins were looked for, and what was there.
@@ -180,11 +179,11 @@ fn look(place: &Place, check_permissions: bool, discovery: &mut Discovery) -> St
         }
         PlaceKind::Refused(why) => {
             tracing::warn!(
-                "the directory '{}' is not searched for plugins: {} must name it by its absolute path",
+                "the directory '{}', named by {}, is not searched for plugins: {why}",
                 place.path.display(),
                 place.named_by
             );
-            (*why).to_owned()
+            format!("refused: {why}")
         }
     }
 }

@@ -258,7 +258,7 @@ const OWNER: u32 = 65_534;
 const CALLER: u32 = 1;
 
 #[test]
-fn a_program_with_rights_that_its_caller_lacks_looks_for_plugins_where_no_variable_says() {
+fn a_program_with_rights_that_its_caller_lacks_looks_for_plugins_where_neither_variable_nor_argument_says() {
     let programs = tempfile::tempdir().unwrap();
     let program = programs.path().join("fsplug");
     fs::copy(env!("CARGO_BIN_EXE_fsplug"), &program).unwrap();
@@ -272,9 +272,10 @@ fn a_program_with_rights_that_its_caller_lacks_looks_for_plugins_where_no_variab
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
     let (plugins, above) = (dir.path().to_str().unwrap(), dir.path().parent().unwrap());
-    let lists = |mode: u32, variables: &[(&str, &str)]| {
+    let lists_with = |mode: u32, variables: &[(&str, &str)], arguments: &[&str]| {
         fs::set_permissions(&program, fs::Permissions::from_mode(mode)).unwrap();
         let output = Command::new(&program)
+            .args(arguments)
             .args(["--json", "plugins", "list"])
             .env_clear()
             .envs(variables.iter().copied())
@@ -285,6 +286,8 @@ fn a_program_with_rights_that_its_caller_lacks_looks_for_plugins_where_no_variab
             .unwrap();
         String::from_utf8(output.stdout).unwrap()
     };
+    let lists = |mode: u32, variables: &[(&str, &str)]| lists_with(mode, variables, &[]);
+    let by_line = ["--plugins", plugins];
     let variables = [
         ("FSPLUG_PLUGIN_PATH", plugins),
         ("FLINK_PLUGINS_DIR", plugins),
@@ -302,6 +305,7 @@ fn a_program_with_rights_that_its_caller_lacks_looks_for_plugins_where_no_variab
         let text = lists(0o755, &variables[variable..=variable]);
         assert!(text.contains(told), "{text}");
     }
+    assert!(lists_with(0o755, &[], &by_line).contains("good.so"));
     let is_without_set_user_id = rustix::fs::statvfs(programs.path())
         .unwrap()
         .f_flag
@@ -311,6 +315,7 @@ fn a_program_with_rights_that_its_caller_lacks_looks_for_plugins_where_no_variab
         return;
     }
     assert_eq!(lists(0o4755, &variables), "");
+    assert_eq!(lists_with(0o4755, &[], &by_line), "");
     let text = lists(0o4755, &[("FSPLUG_REQUIRE_LOCKED", "perhaps")]);
     assert!(text.contains("FSPLUG_REQUIRE_LOCKED"), "{text}");
 }
