@@ -20,6 +20,7 @@ use crate::trust::{Opener, Tree, open_regular, unreadable};
 use crate::{loader, manifest_note};
 
 pub(crate) use places::{Place, PlaceKind, Surroundings, of_system};
+pub(crate) use plugin_toml::FILE_NAME as PLUGIN_TOML;
 pub use plugin_toml::PluginToml;
 
 /// A place where plugins were looked for, and what was there.
@@ -247,7 +248,7 @@ fn search_plugin_dir(dir: &Path, tree: &Tree, discovery: &mut Discovery) {
 
 /// The plugin in its directory: usually one `.so`, and the one that a `plugin.toml` names if there is one.
 fn inspect_in(dir: &Path, tree: &Tree) -> Vec<Candidate> {
-    let toml = match PluginToml::read(dir) {
+    let toml = match PluginToml::read(dir, &|file| tree.open(file)) {
         Ok(toml) => toml,
         Err(error) => {
             let path = dir.join(plugin_toml::FILE_NAME);
@@ -278,8 +279,8 @@ fn inspect_in(dir: &Path, tree: &Tree) -> Vec<Candidate> {
 
 /// The plugin in this file, with the `plugin.toml` beside it if that is about it.
 fn inspect_beside(path: &Path, tree: &Tree) -> Candidate {
-    let toml = PluginToml::read(path.parent().unwrap_or(Path::new(".")));
-    match toml {
+    let beside = path.parent().unwrap_or(Path::new("."));
+    match PluginToml::read(beside, &|file| tree.open(file)) {
         Ok(toml) => inspect(path, tree).beside(toml.filter(|toml| toml.is_about(path))),
         Err(error) => {
             let error = error.with_path(path.with_file_name(plugin_toml::FILE_NAME).display());

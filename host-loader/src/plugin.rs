@@ -118,7 +118,7 @@ impl Plugin {
     /// The refusal of a file that the user named.
     pub(crate) fn examined(mut self, trust: &Arc<Trust>) -> Result<Self> {
         if let (Some(path), Some(tree), None) = (&self.path, &self.tree, &self.refused) {
-            match Admission::examine(trust, path, tree.clone()) {
+            match Admission::examine(trust, path, tree.clone(), self.toml.as_ref()) {
                 Ok(admission) => self.admission = Some(admission),
                 Err(error) => {
                     let error = error.with_path(path.display());

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use plugin_api::Error;
 
 use crate::audit::BundledLibrary;
+use crate::discovery::{PLUGIN_TOML, PluginToml};
 use crate::elf_image::refuse;
 use options::Demands;
 use permissions::is_there;
@@ -56,6 +57,8 @@ pub(crate) struct Admission {
     trust: Arc<Trust>,
     file: PathBuf,
     tree: Tree,
+    /// The `plugin.toml` beside it, and the SHA-256 of what was read from there.
+    toml: Option<(PathBuf, [u8; 32])>,
     /// Whether there was a lock when the plugin was found. It is not to disappear.
     was_locked: bool,
 }
@@ -65,16 +68,23 @@ impl Admission {
     ///
     /// # Errors
     /// [`PluginLoad`](plugin_api::ErrorKind::PluginLoad) if that is enough to refuse it.
-    pub(crate) fn examine(trust: &Arc<Trust>, file: &Path, tree: Tree) -> Result<Self, Error> {
+    pub(crate) fn examine(
+        trust: &Arc<Trust>,
+        file: &Path,
+        tree: Tree,
+        toml: Option<&PluginToml>,
+    ) -> Result<Self, Error> {
         let mut admission = Self {
             trust: Arc::clone(trust),
             file: file.to_owned(),
             tree,
+            toml: toml.map(|toml| (toml.path.clone(), toml.text_sha256)),
             was_locked: false,
         };
         if let Some(lock) = admission.lock()? {
             admission.was_locked = true;
             lock.expected(&admission.file, admission.tree.directory())?;
+            admission.check_toml(&lock)?;
         }
         admission.signature(file)?;
         Ok(admission)
@@ -99,12 +109,24 @@ impl Admission {
     /// [`PluginLoad`](plugin_api::ErrorKind::PluginLoad) if the lock, a signature or the quarantine is against it.
     pub(crate) fn verify(&self, file: &Path, image: &SealedImage) -> Result<(), Error> {
         if let Some(lock) = self.lock()? {
-            lock.check(file, self.tree.directory(), image)?;
+            self.check_toml(&lock)?;
+            lock.check(file, self.tree.directory(), &image.sha256()?)?;
         }
         if let Some(signature) = self.signature(file)? {
             self.trust.keys.check(&signature, image)?;
         }
         self.trust.quarantine.check(file, image)
+    }
+
+    /// Whether what was read from `plugin.toml`, which decides how the plugin is used, is what was locked.
+    fn check_toml(&self, lock: &PluginLock) -> Result<(), Error> {
+        let Some((file, sha256)) = &self.toml else {
+            return Ok(());
+        };
+        lock.check(file, self.tree.directory(), sha256).map_err(|error| {
+            let message = format!("its {PLUGIN_TOML} is refused: {}", error.message());
+            refuse(message, error.remedy())
+        })
     }
 
     /// Loads the image and what it brings along in another process, if that is asked for here or for all plugins. Blocks

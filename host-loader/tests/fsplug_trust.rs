@@ -31,16 +31,12 @@ fn a_lock_is_written_checked_and_told_by_what_has_changed() {
 
     let ended = fsplug.ok(&lock);
     assert!(
-        ended.text().contains("1 library, written, 1 changed"),
+        ended.text().contains("1 file, written, 1 changed"),
         "{}",
         ended.text()
     );
     let ended = fsplug.ok(&check);
-    assert!(
-        ended.text().ends_with("1 library, as it was\n"),
-        "{}",
-        ended.text()
-    );
+    assert!(ended.text().ends_with("1 file, as it was\n"), "{}", ended.text());
 
     dir.add("other", acceptable());
     fs::write(&path, [acceptable(), b"x"].concat()).unwrap();

@@ -12,6 +12,7 @@ use plugin_api::{Error, Result};
 use super::permissions::{is_there, open_trusted};
 use super::sealed_image::{SealedImage, unreadable};
 use crate::audit::BUNDLE_DIRECTORY;
+use crate::discovery::PLUGIN_TOML;
 use crate::elf_image::refuse;
 
 /// The name of the file in a plugin directory.
@@ -29,10 +30,11 @@ const EXPLANATION: &str =
 /// Bytes of the largest lock file.
 const LARGEST: u64 = 1 << 20;
 
-/// The SHA-256 of each library in a plugin directory, by its path from there: what `plugins.lock` holds.
+/// The SHA-256 of each library and `plugin.toml` in a plugin directory, by its path from there: what `plugins.lock`
+/// holds.
 ///
 /// Where that file is, only what it lists is loaded from the directory, and only with this content. It is text that
-/// `sha256sum --check` can read too: a line with the version of the format, and one for each library with its
+/// `sha256sum --check` can read too: a line with the version of the format, and one for each file with its
 /// hash in hexadecimal, two spaces, and its path such as `<plugin>/<file>`. Other lines that begin with `#`, and blank
 /// ones, mean nothing.
 ///
@@ -48,7 +50,7 @@ const LARGEST: u64 = 1 << 20;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PluginLock(BTreeMap<String, [u8; 32]>);
 
-/// How a library differs between two locks.
+/// How a file differs between two locks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LockChange {
     /// `<plugin>/<file>`
@@ -83,8 +85,8 @@ impl fmt::Display for LockChange {
 }
 
 impl PluginLock {
-    /// What a plugin directory holds now: all files named `*.so` or `*.so.*` in it, in its sub-directories, and in
-    /// what these bundle. Blocks for as long as reading them takes.
+    /// What a plugin directory holds now: all files named `*.so`, `*.so.*` or `plugin.toml` in it, in its
+    /// sub-directories, and in what these bundle. Blocks for as long as reading them takes.
     ///
     /// # Errors
     /// [`PluginLoad`](plugin_api::ErrorKind::PluginLoad): a file cannot be read, or might be changed by somebody else
@@ -106,7 +108,7 @@ impl PluginLock {
                     files.extend(listed(&bundled)?);
                 }
             }
-            for file in files.into_iter().filter(|file| is_library(file)) {
+            for file in files.into_iter().filter(|file| is_locked(file)) {
                 let hash = open_trusted(&file, Some(dir))
                     .and_then(|(opened, metadata)| SealedImage::copy_of(&opened, &metadata, &file)?.sha256());
                 let named = name_of(&file, dir).and_then(|name| Ok((name, hash?)));
@@ -191,7 +193,7 @@ impl PluginLock {
         dir.join(NAME)
     }
 
-    /// How many libraries it lists.
+    /// How many files it lists.
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -228,11 +230,10 @@ impl PluginLock {
         })
     }
 
-    /// Whether the file of this content is the one that the lock lists.
-    pub(super) fn check(&self, file: &Path, dir: &Path, image: &SealedImage) -> Result<()> {
+    /// Whether the file with this hash is the one that the lock lists.
+    pub(super) fn check(&self, file: &Path, dir: &Path, found: &[u8; 32]) -> Result<()> {
         let expected = self.expected(file, dir)?;
-        let found = image.sha256()?;
-        if found == *expected {
+        if found == expected {
             return Ok(());
         }
         Err(refuse(
@@ -346,10 +347,11 @@ fn is_hidden(file: &Path) -> bool {
         .is_some_and(|name| name.as_encoded_bytes().first() == Some(&b'.'))
 }
 
-fn is_library(file: &Path) -> bool {
+/// Whether a file has a say in what is loaded.
+fn is_locked(file: &Path) -> bool {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     match file.extension() {
-        Some(extension) if extension == "so" => true,
+        Some(extension) if extension == "so" || name == PLUGIN_TOML => true,
         extension => name.contains(".so.") && extension.is_none_or(|extension| extension != "minisig"),
     }
 }

@@ -54,7 +54,7 @@ fn a_file_that_is_swapped_while_it_is_checked_is_loaded_with_the_locked_content_
         .write(dir.path())
         .unwrap();
     let trust = Arc::new(TrustOptions::default().resolve(&Config::default()).unwrap());
-    let admission = Admission::examine(&trust, &file, Tree::searched(dir.path(), true)).unwrap();
+    let admission = Admission::examine(&trust, &file, Tree::searched(dir.path(), true), None).unwrap();
 
     let (swaps, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
     let (mut loaded, mut refused, mut checks) = (0, 0, 0);

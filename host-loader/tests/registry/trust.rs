@@ -179,6 +179,55 @@ fn a_lock_can_be_required_by_the_program_or_the_configuration() {
 }
 
 #[test]
+fn a_plugin_toml_is_under_the_lock_and_not_to_be_changed_by_others_like_the_library() {
+    let dir = PluginDir::new();
+    let library = dir.add("good", acceptable());
+    let toml = library.with_file_name("plugin.toml");
+    let write = |priority: u32| {
+        let text = format!("manifest_version = 1\n[[scheme]]\nname = 'good'\npriority = {priority}\n");
+        fs::write(&toml, text).unwrap();
+        set_mode(&toml, 0o644);
+    };
+    write(1);
+    lock(&dir);
+    let registry = builder(&dir).require_locked().build().unwrap();
+    assert_was_loaded(&first_use(&registry));
+
+    write(2);
+    let texts = refusals(&builder(&dir).build().unwrap());
+    let parts = [
+        "its plugin.toml is refused",
+        "its SHA-256 is",
+        "plugins lock --dir",
+    ];
+    assert_has(&texts[0], &parts);
+    lock(&dir);
+    let registry = builder(&dir).build().unwrap();
+    // What counts is what was read, whatever is there later.
+    write(3);
+    assert_was_loaded(&first_use(&registry));
+    // And the lock as it is when the plugin is loaded.
+    lock(&dir);
+    let registry = builder(&dir).build().unwrap();
+    write(4);
+    lock(&dir);
+    assert_has(&first_use(&registry), &parts);
+
+    fs::remove_file(&toml).unwrap();
+    lock(&dir);
+    write(1);
+    let texts = refusals(&builder(&dir).build().unwrap());
+    assert_has(&texts[0], &["its plugin.toml is refused", "does not list it"]);
+
+    fs::remove_file(PluginLock::path(dir.path())).unwrap();
+    set_mode(&toml, 0o666);
+    let texts = refusals(&builder(&dir).build().unwrap());
+    assert_has(&texts[0], &["plugin.toml", "others may write", "chmod go-w"]);
+    let trusting = builder(&dir).check_permissions(false).build().unwrap();
+    assert_was_loaded(&first_use(&trusting));
+}
+
+#[test]
 fn a_plugin_that_others_may_change_is_refused_unless_the_program_takes_the_risk() {
     let dir = PluginDir::new();
     let path = dir.add("good", acceptable());

@@ -83,8 +83,8 @@ fn update(session: &mut Session, dir: &Path, check: bool) -> Result<bool, Failur
             (false, _, number) => format!("written, {number} changed"),
         };
         let number = match now.len() {
-            1 => "1 library".to_owned(),
-            number => format!("{number} libraries"),
+            1 => "1 file".to_owned(),
+            number => format!("{number} files"),
         };
         session
             .output
