@@ -16,7 +16,7 @@ use plugin_api::{Error, Manifest};
 
 use crate::audit::{self, BundledLibrary};
 use crate::elf_image::{ElfImage, refuse};
-use crate::trust::{Opener, Tree, open_regular, unreadable};
+use crate::trust::{Opener, Tree, check_size, open_regular, unreadable};
 use crate::{loader, manifest_note};
 
 pub(crate) use places::{Place, PlaceKind, Surroundings, of_system};
@@ -296,11 +296,14 @@ fn inspect_beside(path: &Path, tree: &Tree) -> Candidate {
 fn inspect(path: &Path, tree: &Tree) -> Candidate {
     let opened = tree.open(path);
     let is_trusted = opened.is_ok();
-    let found = match opened {
-        Ok((file, _)) => Inspected::of(path, &ReadCache::new(file), &|file| tree.open(file)),
-        // What it says about itself is told all the same.
+    let found = match opened.and_then(readable) {
+        Ok(content) => Inspected::of(path, &content, &|file| tree.open(file)),
         Err(error) => Inspected {
-            manifest: open_regular(path).ok().and_then(|(file, _)| manifest_of(file)),
+            // What it says about itself is told all the same.
+            manifest: open_regular(path)
+                .and_then(readable)
+                .ok()
+                .and_then(|content| manifest_of(&content)),
             bundle: Vec::new(),
             error: Some(error.with_path(path.display())),
         },
@@ -322,10 +325,15 @@ fn inspect(path: &Path, tree: &Tree) -> Candidate {
     }
 }
 
+/// The content of an opened file, of which only what is asked for is read.
+fn readable((file, metadata): (File, Metadata)) -> Result<ReadCache<File>, Error> {
+    check_size(metadata.len())?;
+    Ok(ReadCache::new(file))
+}
+
 /// What a file says about itself, if that can be read.
-fn manifest_of(file: File) -> Option<Manifest> {
-    let content = ReadCache::new(file);
-    let manifest = manifest_note::read(&ElfImage::parse(&content).ok()?).ok()?;
+fn manifest_of(content: &ReadCache<File>) -> Option<Manifest> {
+    let manifest = manifest_note::read(&ElfImage::parse(content).ok()?).ok()?;
     Some(manifest_note::check(manifest.clone()).unwrap_or(manifest))
 }
 

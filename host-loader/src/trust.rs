@@ -31,7 +31,7 @@ use trial::{Failed, Trial};
 
 pub use lock_file::{LockChange, PluginLock};
 pub(crate) use options::TrustOptions;
-pub(crate) use sealed_image::{SealedImage, open_regular, unreadable};
+pub(crate) use sealed_image::{SealedImage, check_size, open_regular, unreadable};
 pub(crate) use tree::{Opener, Tree};
 pub use trial::try_load_plugin;
 
