@@ -223,30 +223,35 @@ fn search(tree: &Tree, discovery: &mut Discovery) -> String {
         }
     };
     let before = discovery.candidates.len();
-    let mut misplaced = 0;
+    let (mut misplaced, mut java) = (0, 0);
     for entry in entries {
         if is_plugin_dir(&entry) {
-            search_plugin_dir(&entry, tree, discovery);
+            let found = inspect_in(&entry, tree);
+            if found.is_empty() {
+                java += 1;
+            }
+            for candidate in found {
+                discovery.add(candidate);
+            }
         } else if is_library(&entry) {
             misplaced += 1;
         }
     }
-    match (discovery.candidates.len() - before, misplaced) {
+    let found = match (discovery.candidates.len() - before, misplaced) {
         (0, 0) => "no plugin".to_owned(),
         (0, _) => "no plugin: the .so files directly in it belong into a sub-directory each".to_owned(),
         (1, _) => "1 plugin".to_owned(),
         (number, _) => format!("{number} plugins"),
+    };
+    match java {
+        0 => found,
+        1 => format!("{found}, 1 Java plugin"),
+        java => format!("{found}, {java} Java plugins"),
     }
 }
 
-/// Looks at the plugin in `dir`.
-fn search_plugin_dir(dir: &Path, tree: &Tree, discovery: &mut Discovery) {
-    for candidate in inspect_in(dir, tree) {
-        discovery.add(candidate);
-    }
-}
-
-/// The plugin in its directory: usually one `.so`, and the one that a `plugin.toml` names if there is one.
+/// The plugin in its directory: usually one `.so`, and the one that a `plugin.toml` names if there is one. None if it is
+/// a plugin for Java, as in a plugin directory of Flink's, which is nothing for this host and no mistake.
 fn inspect_in(dir: &Path, tree: &Tree) -> Vec<Candidate> {
     let toml = match PluginToml::read(dir, &|file| tree.open(file)) {
         Ok(toml) => toml,
@@ -256,9 +261,11 @@ fn inspect_in(dir: &Path, tree: &Tree) -> Vec<Candidate> {
         }
     };
     let named = toml.as_ref().and_then(|toml| toml.library.as_ref());
+    let mut is_java = false;
     let libraries = match named {
         Some(named) => Ok(vec![dir.join(named)]),
         None => sorted_entries(dir).map(|mut entries| {
+            is_java = entries.iter().any(|entry| has_extension(entry, "jar"));
             entries.retain(|entry| is_library(entry));
             entries
         }),
@@ -267,6 +274,10 @@ fn inspect_in(dir: &Path, tree: &Tree) -> Vec<Candidate> {
         Ok(libraries) if !libraries.is_empty() => {
             let inspect = |path: PathBuf| inspect(&path, tree).beside(toml.clone());
             return libraries.into_iter().map(inspect).collect();
+        }
+        Ok(_) if is_java => {
+            tracing::debug!(path = %dir.display(), "a Java plugin");
+            return Vec::new();
         }
         Ok(_) => refuse(
             "empty plugin directory",
@@ -400,7 +411,11 @@ fn is_plugin_dir(path: &Path) -> bool {
 }
 
 fn is_library(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "so")
+    has_extension(path, "so")
+}
+
+fn has_extension(path: &Path, expected: &str) -> bool {
+    path.extension().is_some_and(|extension| extension == expected)
 }
 
 fn identity(metadata: &Metadata) -> (u64, u64) {
