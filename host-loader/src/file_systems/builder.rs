@@ -57,7 +57,8 @@ impl FileSystemsBuilder {
         self
     }
 
-    /// Searches this directory, which a user gave on the command line, before all others. May be called repeatedly.
+    /// Searches this directory, which a user gave on the command line, before all others. May be called repeatedly. A process
+    /// with elevated rights does not search it.
     pub fn plugin_dir_from_command_line(mut self, dir: impl Into<PathBuf>) -> Self {
         self.command_line_dirs.push(dir.into());
         self
