@@ -16,6 +16,7 @@ use object::{ReadRef, elf};
 use plugin_api::Error;
 
 use crate::elf_image::{ElfImage, not_a_library, refuse};
+use crate::trust::Opener;
 use linkage::Linkage;
 use symbols::Symbols;
 
@@ -47,10 +48,11 @@ pub(crate) struct Audited {
     pub(crate) bundle: Vec<BundledLibrary>,
 }
 
-/// Refuses what would break the isolation of the plugin that lies at `path`.
+/// Refuses what would break the isolation of the plugin that lies at `path`; what it brings along is read with `open`.
 pub(crate) fn audit<'data, R: ReadRef<'data>>(
     image: &ElfImage<'data, R>,
     path: &Path,
+    open: Opener<'_>,
     host: &HostProcess<'_>,
 ) -> Result<Audited, Error> {
     let linkage = Linkage::read(image)?;
@@ -61,7 +63,7 @@ pub(crate) fn audit<'data, R: ReadRef<'data>>(
     check_code(image, &linkage, host, &mut audited.warnings)?;
     let symbols = Symbols::read(image)?;
     symbols.check_exports(&linkage, host, &mut audited.warnings)?;
-    let bundle = bundle::read(path, &linkage, host)?;
+    let bundle = bundle::read(path, &linkage, open, host)?;
     audited.warnings.extend(bundle.warnings);
     symbols.check_imports(&linkage, &bundle.exports, host)?;
     audited.bundle = bundle.libraries;

@@ -5,7 +5,7 @@ mod places;
 mod plugin_toml;
 
 use std::collections::HashSet;
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -16,11 +16,11 @@ use plugin_api::{Error, Manifest};
 
 use crate::audit::{self, BundledLibrary};
 use crate::elf_image::{ElfImage, refuse};
-use crate::trust::{SealedImage, open_regular, unreadable};
+use crate::trust::{Opener, Tree, check_size, open_regular, unreadable};
 use crate::{loader, manifest_note};
-use places::PlaceKind;
 
-pub(crate) use places::{Place, Surroundings, of_system};
+pub(crate) use places::{Place, PlaceKind, Surroundings, of_system};
+pub(crate) use plugin_toml::FILE_NAME as PLUGIN_TOML;
 pub use plugin_toml::PluginToml;
 
 /// A place where plugins were looked for, and what was there.
@@ -42,10 +42,12 @@ pub(crate) struct Candidate {
     pub(crate) name: String,
     /// What the file says about itself, if that can be read; acceptable or not.
     pub(crate) manifest: Option<Manifest>,
+    /// Whether it is not refused for where it is, and for who could change it.
+    pub(crate) is_trusted: bool,
     /// Why it cannot be used.
     pub(crate) error: Option<Error>,
-    /// The shared libraries that it brings along.
-    pub(crate) bundle: Vec<BundledLibrary>,
+    /// The plugin directory that it was found in.
+    pub(crate) tree: Tree,
     /// The file beside it.
     pub(crate) toml: Option<PluginToml>,
     /// The number of the place where it was found: earlier ones are lower. From 1.
@@ -55,13 +57,14 @@ pub(crate) struct Candidate {
 }
 
 impl Candidate {
-    fn broken(path: &Path, error: Error) -> Self {
+    fn broken(path: &Path, tree: &Tree, error: Error) -> Self {
         Self {
             path: path.to_owned(),
             name: file_name(path),
             manifest: None,
+            is_trusted: true,
             error: Some(error.with_path(path.display())),
-            bundle: Vec::new(),
+            tree: tree.clone(),
             toml: None,
             rank: 0,
             named_by: "",
@@ -103,22 +106,44 @@ pub(crate) struct Discovery {
     seen: HashSet<(u64, u64)>,
 }
 
-/// Looks at every plugin in these places, in this order. Runs nothing of them.
-pub(crate) fn discover(places: &[Place]) -> Discovery {
+impl Discovery {
+    /// Adds a plugin, unless it is a link to one that was found already.
+    fn add(&mut self, candidate: Candidate) {
+        if let Ok(metadata) = fs::metadata(&candidate.path)
+            && metadata.is_file()
+        {
+            let identity = identity(&metadata);
+            if self.seen.contains(&identity) {
+                tracing::debug!(path = %candidate.path.display(), "a link to a plugin that was found already");
+                return;
+            }
+            // A link that is refused does not stand for the file that it leads to.
+            if candidate.is_trusted {
+                self.seen.insert(identity);
+            }
+        }
+        self.candidates.push(candidate);
+    }
+}
+
+/// Looks at every plugin in these places, in this order. Runs nothing of them. Whoever could change one matters
+/// unless permissions are not to be checked.
+pub(crate) fn discover(places: &[Place], check_permissions: bool) -> Discovery {
     let mut discovery = Discovery::default();
     for (number, place) in places.iter().enumerate() {
         let before = discovery.candidates.len();
-        let found = look(place, &mut discovery);
+        let found = look(place, check_permissions, &mut discovery);
+        // Others may be about the same path, which somebody named before.
+        let mut found_here = discovery.candidates.split_off(before);
         if place.is_usual() {
             // It is told by what was found there.
-            discovery
-                .candidates
-                .retain(|candidate| candidate.path != place.path);
+            found_here.retain(|candidate| candidate.path != place.path);
         }
-        for candidate in &mut discovery.candidates[before..] {
+        for candidate in &mut found_here {
             candidate.rank = number + 1;
             candidate.named_by = place.named_by;
         }
+        discovery.candidates.append(&mut found_here);
         tracing::debug!(path = %place.path.display(), named_by = place.named_by, found, "searched for plugins");
         discovery.searched.push(SearchedPlace {
             path: place.path.clone(),
@@ -130,17 +155,22 @@ pub(crate) fn discover(places: &[Place]) -> Discovery {
 }
 
 /// Looks at one place and says in a few words what was there.
-fn look(place: &Place, discovery: &mut Discovery) -> String {
+fn look(place: &Place, check_permissions: bool, discovery: &mut Discovery) -> String {
     match &place.kind {
-        PlaceKind::Directory => search(&place.path, discovery),
-        PlaceKind::BuiltIn { names, directories } => built_in::activate(names, directories, discovery),
+        PlaceKind::Directory => search(&Tree::searched(&place.path, check_permissions), discovery),
+        PlaceKind::BuiltIn { names, directories } => {
+            let trees = directories
+                .iter()
+                .map(|dir| Tree::searched(dir, check_permissions));
+            built_in::activate(names, &trees.collect::<Vec<_>>(), discovery)
+        }
         PlaceKind::File => {
             if let Ok(metadata) = fs::metadata(&place.path)
                 && !discovery.seen.insert(identity(&metadata))
             {
                 return "the same as a file above".to_owned();
             }
-            let candidate = inspect_beside(&place.path);
+            let candidate = inspect_beside(&place.path, &Tree::of_named(&place.path, check_permissions));
             let found = match &candidate.error {
                 None => "1 plugin".to_owned(),
                 Some(error) => error.message().to_owned(),
@@ -150,18 +180,22 @@ fn look(place: &Place, discovery: &mut Discovery) -> String {
         }
         PlaceKind::Refused(why) => {
             tracing::warn!(
-                "the directory '{}' is not searched for plugins: {} must name it by its absolute path",
+                "the directory '{}', named by {}, is not searched for plugins: {why}",
                 place.path.display(),
                 place.named_by
             );
-            (*why).to_owned()
+            format!("refused: {why}")
         }
     }
 }
 
 /// Searches one plugin directory and says in a few words what was there.
-fn search(dir: &Path, discovery: &mut Discovery) -> String {
-    let mut report_broken = |error: Error| discovery.candidates.push(Candidate::broken(dir, error));
+fn search(tree: &Tree, discovery: &mut Discovery) -> String {
+    let dir = tree.directory();
+    let mut report_broken = |error: Error| {
+        let broken = Candidate::broken(dir, tree, error);
+        discovery.candidates.push(broken);
+    };
     match fs::metadata(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return "missing".to_owned(),
         Err(error) => {
@@ -189,54 +223,61 @@ fn search(dir: &Path, discovery: &mut Discovery) -> String {
         }
     };
     let before = discovery.candidates.len();
-    let mut misplaced = 0;
+    let (mut misplaced, mut java) = (0, 0);
     for entry in entries {
-        if entry.is_dir() && !file_name(&entry).starts_with('.') {
-            search_plugin_dir(&entry, discovery);
+        if is_plugin_dir(&entry) {
+            let found = inspect_in(&entry, tree);
+            if found.is_empty() {
+                java += 1;
+            }
+            for candidate in found {
+                discovery.add(candidate);
+            }
         } else if is_library(&entry) {
             misplaced += 1;
         }
     }
-    match (discovery.candidates.len() - before, misplaced) {
+    let found = match (discovery.candidates.len() - before, misplaced) {
         (0, 0) => "no plugin".to_owned(),
         (0, _) => "no plugin: the .so files directly in it belong into a sub-directory each".to_owned(),
         (1, _) => "1 plugin".to_owned(),
         (number, _) => format!("{number} plugins"),
+    };
+    match java {
+        0 => found,
+        1 => format!("{found}, 1 Java plugin"),
+        java => format!("{found}, {java} Java plugins"),
     }
 }
 
-/// Looks at the plugin in `dir`.
-fn search_plugin_dir(dir: &Path, discovery: &mut Discovery) {
-    for candidate in inspect_in(dir) {
-        if candidate.path != dir
-            && let Ok(metadata) = fs::metadata(&candidate.path)
-            && !discovery.seen.insert(identity(&metadata))
-        {
-            tracing::debug!(path = %candidate.path.display(), "a link to a plugin that was found already");
-            continue;
-        }
-        discovery.candidates.push(candidate);
-    }
-}
-
-/// The plugin in its directory: usually one `.so`, and the one that a `plugin.toml` names if there is one.
-fn inspect_in(dir: &Path) -> Vec<Candidate> {
-    let toml = match PluginToml::read(dir) {
+/// The plugin in its directory: usually one `.so`, and the one that a `plugin.toml` names if there is one. None if it is
+/// a plugin for Java, as in a plugin directory of Flink's, which is nothing for this host and no mistake.
+fn inspect_in(dir: &Path, tree: &Tree) -> Vec<Candidate> {
+    let toml = match PluginToml::read(dir, &|file| tree.open(file)) {
         Ok(toml) => toml,
-        Err(error) => return vec![Candidate::broken(&dir.join(plugin_toml::FILE_NAME), error).called(dir)],
+        Err(error) => {
+            let path = dir.join(plugin_toml::FILE_NAME);
+            return vec![Candidate::broken(&path, tree, error).called(dir)];
+        }
     };
     let named = toml.as_ref().and_then(|toml| toml.library.as_ref());
+    let mut is_java = false;
     let libraries = match named {
         Some(named) => Ok(vec![dir.join(named)]),
         None => sorted_entries(dir).map(|mut entries| {
+            is_java = entries.iter().any(|entry| has_extension(entry, "jar"));
             entries.retain(|entry| is_library(entry));
             entries
         }),
     };
     let error = match libraries {
         Ok(libraries) if !libraries.is_empty() => {
-            let inspect = |path: PathBuf| inspect(&path).beside(toml.clone());
+            let inspect = |path: PathBuf| inspect(&path, tree).beside(toml.clone());
             return libraries.into_iter().map(inspect).collect();
+        }
+        Ok(_) if is_java => {
+            tracing::debug!(path = %dir.display(), "a Java plugin");
+            return Vec::new();
         }
         Ok(_) => refuse(
             "empty plugin directory",
@@ -244,59 +285,92 @@ fn inspect_in(dir: &Path) -> Vec<Candidate> {
         ),
         Err(error) => unreadable(&error),
     };
-    vec![Candidate::broken(dir, error)]
+    vec![Candidate::broken(dir, tree, error)]
 }
 
 /// The plugin in this file, with the `plugin.toml` beside it if that is about it.
-fn inspect_beside(path: &Path) -> Candidate {
-    let toml = PluginToml::read(path.parent().unwrap_or(Path::new(".")));
-    match toml {
-        Ok(toml) => inspect(path).beside(toml.filter(|toml| toml.is_about(path))),
+fn inspect_beside(path: &Path, tree: &Tree) -> Candidate {
+    let beside = path.parent().unwrap_or(Path::new("."));
+    match PluginToml::read(beside, &|file| tree.open(file)) {
+        Ok(toml) => inspect(path, tree).beside(toml.filter(|toml| toml.is_about(path))),
         Err(error) => {
             let error = error.with_path(path.with_file_name(plugin_toml::FILE_NAME).display());
             Candidate {
                 error: Some(error),
-                ..inspect(path)
+                ..inspect(path, tree)
             }
         }
     }
 }
 
 /// Reads the manifest of one plugin and audits the file. Runs nothing of it.
-pub(crate) fn inspect(path: &Path) -> Candidate {
-    candidate(path, |manifest| {
-        let (file, _) = open_regular(path)?;
-        inspect_content(path, &ReadCache::new(file), manifest)
-    })
-}
-
-/// The same with what was read from the file, and will be loaded.
-pub(crate) fn inspect_image(path: &Path, image: &SealedImage) -> Candidate {
-    candidate(path, |manifest| inspect_content(path, &image.content(), manifest))
-}
-
-fn candidate(
-    path: &Path,
-    inspect: impl FnOnce(&mut Option<Manifest>) -> Result<Vec<BundledLibrary>, Error>,
-) -> Candidate {
-    let mut manifest = None;
-    let (bundle, error) = match inspect(&mut manifest) {
-        Ok(bundle) => (bundle, None),
-        Err(error) => (Vec::new(), Some(error.with_path(path.display()))),
+fn inspect(path: &Path, tree: &Tree) -> Candidate {
+    let opened = tree.open(path);
+    let is_trusted = opened.is_ok();
+    let found = match opened.and_then(readable) {
+        Ok(content) => Inspected::of(path, &content, &|file| tree.open(file)),
+        Err(error) => Inspected {
+            // What it says about itself is told all the same.
+            manifest: open_regular(path)
+                .and_then(readable)
+                .ok()
+                .and_then(|content| manifest_of(&content)),
+            bundle: Vec::new(),
+            error: Some(error.with_path(path.display())),
+        },
     };
-    let name = match &manifest {
+    let name = match &found.manifest {
         Some(manifest) if !manifest.name.is_empty() => manifest.name.clone(),
         _ => path.parent().map_or_else(String::new, file_name),
     };
     Candidate {
         path: path.to_owned(),
         name,
-        manifest,
-        error,
-        bundle,
+        manifest: found.manifest,
+        is_trusted,
+        error: found.error,
+        tree: tree.clone(),
         toml: None,
         rank: 0,
         named_by: "",
+    }
+}
+
+/// The content of an opened file, of which only what is asked for is read.
+fn readable((file, metadata): (File, Metadata)) -> Result<ReadCache<File>, Error> {
+    check_size(metadata.len())?;
+    Ok(ReadCache::new(file))
+}
+
+/// What a file says about itself, if that can be read.
+fn manifest_of(content: &ReadCache<File>) -> Option<Manifest> {
+    let manifest = manifest_note::read(&ElfImage::parse(content).ok()?).ok()?;
+    Some(manifest_note::check(manifest.clone()).unwrap_or(manifest))
+}
+
+/// What is in a plugin's library.
+pub(crate) struct Inspected {
+    /// What it says about itself, if that could be read; acceptable or not.
+    pub(crate) manifest: Option<Manifest>,
+    /// The shared libraries that it brings along, if it is not refused.
+    pub(crate) bundle: Vec<BundledLibrary>,
+    /// Why it is refused.
+    pub(crate) error: Option<Error>,
+}
+
+impl Inspected {
+    /// Audits what was read from this file, and what it brings along. Runs nothing of it.
+    pub(crate) fn of<'data, R: ReadRef<'data>>(path: &Path, content: R, open: Opener<'_>) -> Self {
+        let mut manifest = None;
+        let (bundle, error) = match inspect_content(path, content, open, &mut manifest) {
+            Ok(bundle) => (bundle, None),
+            Err(error) => (Vec::new(), Some(error.with_path(path.display()))),
+        };
+        Self {
+            manifest,
+            bundle,
+            error,
+        }
     }
 }
 
@@ -304,6 +378,7 @@ fn candidate(
 fn inspect_content<'data, R: ReadRef<'data>>(
     path: &Path,
     content: R,
+    open: Opener<'_>,
     manifest: &mut Option<Manifest>,
 ) -> Result<Vec<BundledLibrary>, Error> {
     let image = ElfImage::parse(content)?;
@@ -315,7 +390,7 @@ fn inspect_content<'data, R: ReadRef<'data>>(
             "give the plugin's file system another scheme",
         ));
     }
-    let audited = audit::audit(&image, path, &loader::host_process())?;
+    let audited = audit::audit(&image, path, open, &loader::host_process())?;
     for warning in audited.warnings {
         tracing::warn!(plugin = %path.display(), "{warning}");
     }
@@ -330,8 +405,17 @@ fn sorted_entries(dir: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// Whether something in a plugin directory is looked into.
+fn is_plugin_dir(path: &Path) -> bool {
+    path.is_dir() && !file_name(path).starts_with('.')
+}
+
 fn is_library(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "so")
+    has_extension(path, "so")
+}
+
+fn has_extension(path: &Path, expected: &str) -> bool {
+    path.extension().is_some_and(|extension| extension == expected)
 }
 
 fn identity(metadata: &Metadata) -> (u64, u64) {

@@ -250,10 +250,17 @@ pub(crate) fn has_elevated_rights() -> bool {
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
-/// The user whose rights the process has.
-pub(crate) fn effective_user() -> u32 {
-    // SAFETY: takes nothing and cannot fail.
-    unsafe { libc::geteuid() }
+/// The user who besides root may own what this process trusts: the one whose rights it has.
+pub(crate) fn trusted_user() -> Option<u32> {
+    // SAFETY: they take nothing and cannot fail.
+    let (real, effective) = unsafe { (libc::getuid(), libc::geteuid()) };
+    trusted(real, effective, has_elevated_rights())
+}
+
+/// The caller of a process with elevated rights is not to lend its own files these rights. With capabilities, or those of
+/// a group, the process still has the caller's user; as a set-user-ID program it has that of its owner.
+fn trusted(real: u32, effective: u32, is_elevated: bool) -> Option<u32> {
+    (!is_elevated || real != effective).then_some(effective)
 }
 
 #[cfg(test)]
@@ -282,6 +289,14 @@ mod tests {
             );
             assert_eq!(defines("libnobody-has.so.7", b"malloc", None), None);
         }
+    }
+
+    #[test]
+    fn the_caller_of_a_process_with_elevated_rights_is_not_trusted() {
+        let (caller, owner) = (1000, 5);
+        assert_eq!(trusted(caller, caller, false), Some(caller));
+        assert_eq!(trusted(caller, caller, true), None);
+        assert_eq!(trusted(caller, owner, true), Some(owner));
     }
 
     #[test]

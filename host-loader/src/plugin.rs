@@ -8,11 +8,11 @@ use futures::lock::Mutex;
 use plugin_api::{Error, ErrorKind, FileSystemFactory, HostRef, Manifest, Result, Schema, abi};
 
 use crate::audit::BundledLibrary;
-use crate::discovery::{Candidate, PluginToml};
+use crate::discovery::{Candidate, Inspected, PluginToml};
+use crate::loader;
 use crate::metrics::Series;
 use crate::telemetry::{HostTelemetry, Measurements, Measuring, a_plugin_is_loaded};
-use crate::trust::{Admission, SealedImage, Trust};
-use crate::{discovery, loader};
+use crate::trust::{Admission, SealedImage, Tree, Trust};
 
 /// What became of one file that was looked at.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ use crate::{discovery, loader};
 pub struct PluginReport {
     /// The file; the directory, if that holds no plugin.
     pub path: PathBuf,
+    /// The plugin directory that it was found in, whose lock counts for it; of a file that was named, two above it.
+    pub directory: PathBuf,
     /// The name from the manifest; the name of the directory, if there is no manifest.
     pub name: String,
     /// What the plugin says about itself, if that could be read; also of a plugin that is refused.
@@ -43,12 +45,14 @@ type Factory = Arc<dyn FileSystemFactory>;
 pub(crate) struct Plugin {
     /// `None` for a factory that the host was linked with.
     path: Option<PathBuf>,
+    /// The plugin directory that it was found in; also `None` for such a factory.
+    tree: Option<Tree>,
     name: String,
     manifest: Option<Manifest>,
+    /// Whether nobody else could change its file when it was found.
+    is_trusted: bool,
     /// Why discovery refused it.
     refused: Option<Error>,
-    /// Whether the user named its file.
-    is_named: bool,
     /// What has to be true of its file.
     admission: Option<Admission>,
     toml: Option<PluginToml>,
@@ -70,11 +74,12 @@ impl Plugin {
     pub(crate) fn linked(manifest: Manifest, factory: Factory) -> Self {
         Self {
             path: None,
+            tree: None,
             measurements: Arc::new(Measurements::of_plugin(&manifest.name)),
             name: manifest.name.clone(),
             manifest: Some(manifest),
+            is_trusted: true,
             refused: None,
-            is_named: false,
             admission: None,
             toml: None,
             rank: 0,
@@ -90,11 +95,12 @@ impl Plugin {
     pub(crate) fn found(candidate: Candidate) -> Self {
         Self {
             path: Some(candidate.path),
+            tree: Some(candidate.tree),
             measurements: Arc::new(Measurements::of_plugin(&candidate.name)),
             name: candidate.name,
             manifest: candidate.manifest,
+            is_trusted: candidate.is_trusted,
             refused: candidate.error,
-            is_named: false,
             admission: None,
             toml: candidate.toml,
             rank: candidate.rank,
@@ -106,23 +112,17 @@ impl Plugin {
         }
     }
 
-    /// The same, where the user named the file.
-    pub(crate) fn named(mut self) -> Self {
-        self.is_named = true;
-        self
-    }
-
     /// Refuses it if its file cannot be trusted, as far as that is known without reading it.
     ///
     /// # Errors
     /// The refusal of a file that the user named.
     pub(crate) fn examined(mut self, trust: &Arc<Trust>) -> Result<Self> {
-        if let (Some(path), None) = (&self.path, &self.refused) {
-            match Admission::examine(trust, path, self.is_named) {
+        if let (Some(path), Some(tree), None) = (&self.path, &self.tree, &self.refused) {
+            match Admission::examine(trust, path, tree.clone(), self.toml.as_ref()) {
                 Ok(admission) => self.admission = Some(admission),
                 Err(error) => {
                     let error = error.with_path(path.display());
-                    if self.is_named {
+                    if tree.is_named() {
                         return Err(error);
                     }
                     self.refused = Some(error);
@@ -174,9 +174,10 @@ impl Plugin {
         self.shadowed_by = Some(to);
     }
 
-    /// The schema of its configuration, as far as its manifest could be read.
+    /// The schema of its configuration, as far as its manifest could be read and is not what others wrote.
     pub(crate) fn schema(&self) -> Schema {
-        self.manifest.as_ref().map(Manifest::schema).unwrap_or_default()
+        let manifest = self.manifest.as_ref().filter(|_| self.is_trusted);
+        manifest.map(Manifest::schema).unwrap_or_default()
     }
 
     /// Whether this is the first time that the configuration is reviewed for it.
@@ -229,6 +230,7 @@ impl Plugin {
     fn report_with(&self, error: Option<Error>) -> Option<PluginReport> {
         Some(PluginReport {
             path: self.path.clone()?,
+            directory: self.tree.as_ref()?.directory().to_owned(),
             name: self.name.clone(),
             manifest: self.manifest.clone(),
             error: error.or_else(|| self.error().cloned()),
@@ -289,7 +291,8 @@ impl Plugin {
 
     /// What is loaded, after all checks.
     fn checked_image(&self, trial: bool) -> Result<(SealedImage, Vec<BundledLibrary>)> {
-        let (Some(path), Some(expected), Some(admission)) = (&self.path, &self.manifest, &self.admission)
+        let (Some(path), Some(tree), Some(expected), Some(admission)) =
+            (&self.path, &self.tree, &self.manifest, &self.admission)
         else {
             return Err(Error::new(ErrorKind::PluginLoad, "there is nothing to load"));
         };
@@ -298,7 +301,7 @@ impl Plugin {
         let image = admission
             .image()
             .map_err(|error| error.with_path(path.display()))?;
-        let present = discovery::inspect_image(path, &image);
+        let present = Inspected::of(path, &image.content(), &|file| tree.open(file));
         if let Some(error) = present.error {
             return Err(error);
         }
@@ -319,11 +322,11 @@ impl Plugin {
         }
         for library in &present.bundle {
             admission
-                .verify_bundled(&library.path, &library.image)
+                .verify(&library.path, &library.image)
                 .map_err(|error| error.with_path(library.path.display()))?;
         }
         admission
-            .try_load(&image, trial)
+            .try_load(&image, &present.bundle, trial)
             .map_err(|error| error.with_path(path.display()))?;
         Ok((image, present.bundle))
     }

@@ -12,31 +12,32 @@ mod signature;
 mod signer;
 #[cfg(test)]
 mod swapping;
+mod tree;
 mod trial;
 
-use std::fs::{File, Metadata};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use plugin_api::Error;
 
+use crate::audit::BundledLibrary;
+use crate::discovery::{PLUGIN_TOML, PluginToml};
 use crate::elf_image::refuse;
 use options::Demands;
-use permissions::{is_there, open_trusted};
+use permissions::is_there;
 use quarantine::Quarantine;
 use signature::TrustedKeys;
 use trial::{Failed, Trial};
 
 pub use lock_file::{LockChange, PluginLock};
 pub(crate) use options::TrustOptions;
-pub(crate) use sealed_image::{SealedImage, open_regular, unreadable};
+pub(crate) use sealed_image::{SealedImage, check_size, open_regular, unreadable};
+pub(crate) use tree::{Opener, Tree};
 pub use trial::try_load_plugin;
 
 /// What has to be true of every plugin's file.
 pub(crate) struct Trust {
     demands: Demands,
-    /// Whether it matters who may change the file.
-    check_permissions: bool,
     keys: TrustedKeys,
     trial: Trial,
     quarantine: Quarantine,
@@ -55,33 +56,35 @@ impl Trust {
 pub(crate) struct Admission {
     trust: Arc<Trust>,
     file: PathBuf,
-    /// The plugin directory: two above the file.
-    directory: PathBuf,
-    /// Whether the user named the file itself, so that links lead anywhere.
-    is_named: bool,
+    tree: Tree,
+    /// The `plugin.toml` beside it, and the SHA-256 of what was read from there.
+    toml: Option<(PathBuf, [u8; 32])>,
     /// Whether there was a lock when the plugin was found. It is not to disappear.
     was_locked: bool,
 }
 
 impl Admission {
-    /// Looks at a file that was found in a plugin directory, or named, and at what is beside it. Its content is not
-    /// read.
+    /// Looks at what is said about a file that was found or named. Its content is not read.
     ///
     /// # Errors
     /// [`PluginLoad`](plugin_api::ErrorKind::PluginLoad) if that is enough to refuse it.
-    pub(crate) fn examine(trust: &Arc<Trust>, file: &Path, is_named: bool) -> Result<Self, Error> {
-        let beside = file.parent().unwrap_or(file);
+    pub(crate) fn examine(
+        trust: &Arc<Trust>,
+        file: &Path,
+        tree: Tree,
+        toml: Option<&PluginToml>,
+    ) -> Result<Self, Error> {
         let mut admission = Self {
             trust: Arc::clone(trust),
             file: file.to_owned(),
-            directory: beside.parent().unwrap_or(beside).to_owned(),
-            is_named,
+            tree,
+            toml: toml.map(|toml| (toml.path.clone(), toml.text_sha256)),
             was_locked: false,
         };
-        admission.open()?;
         if let Some(lock) = admission.lock()? {
             admission.was_locked = true;
-            lock.expected(&admission.file, &admission.directory)?;
+            lock.expected(&admission.file, admission.tree.directory())?;
+            admission.check_toml(&lock)?;
         }
         admission.signature(file)?;
         Ok(admission)
@@ -94,16 +97,20 @@ impl Admission {
     /// # Errors
     /// [`PluginLoad`](plugin_api::ErrorKind::PluginLoad) if it may not be loaded.
     pub(crate) fn image(&self) -> Result<SealedImage, Error> {
-        let (file, metadata) = self.open()?;
+        let (file, metadata) = self.tree.open(&self.file)?;
         let image = SealedImage::copy_of(&file, &metadata, &self.file)?;
         self.verify(&self.file, &image)?;
         Ok(image)
     }
 
-    /// Whether what was read from a file in the plugin's directory may be loaded.
-    fn verify(&self, file: &Path, image: &SealedImage) -> Result<(), Error> {
+    /// Whether what was read from the plugin's file, or from a library that it brings along, may be loaded.
+    ///
+    /// # Errors
+    /// [`PluginLoad`](plugin_api::ErrorKind::PluginLoad) if the lock, a signature or the quarantine is against it.
+    pub(crate) fn verify(&self, file: &Path, image: &SealedImage) -> Result<(), Error> {
         if let Some(lock) = self.lock()? {
-            lock.check(file, &self.directory, image)?;
+            self.check_toml(&lock)?;
+            lock.check(file, self.tree.directory(), &image.sha256()?)?;
         }
         if let Some(signature) = self.signature(file)? {
             self.trust.keys.check(&signature, image)?;
@@ -111,25 +118,33 @@ impl Admission {
         self.trust.quarantine.check(file, image)
     }
 
-    /// Whether a library that the plugin brings along may be loaded.
-    pub(crate) fn verify_bundled(&self, file: &Path, image: &SealedImage) -> Result<(), Error> {
-        if self.trust.check_permissions {
-            open_trusted(file, self.tree())?;
-        }
-        self.verify(file, image)
+    /// Whether what was read from `plugin.toml`, which decides how the plugin is used, is what was locked.
+    fn check_toml(&self, lock: &PluginLock) -> Result<(), Error> {
+        let Some((file, sha256)) = &self.toml else {
+            return Ok(());
+        };
+        lock.check(file, self.tree.directory(), sha256).map_err(|error| {
+            let message = format!("its {PLUGIN_TOML} is refused: {}", error.message());
+            refuse(message, error.remedy())
+        })
     }
 
-    /// Loads the image in another process, if that is asked for here or for all plugins. Blocks until that process has
-    /// ended, for some seconds at most.
+    /// Loads the image and what it brings along in another process, if that is asked for here or for all plugins. Blocks
+    /// until that process has ended, for some seconds at most.
     ///
     /// # Errors
     /// What the plugin says to that, or [`PluginLoad`](plugin_api::ErrorKind::PluginLoad) if it does not survive it, which
     /// is remembered.
-    pub(crate) fn try_load(&self, image: &SealedImage, is_asked_for: bool) -> Result<(), Error> {
+    pub(crate) fn try_load(
+        &self,
+        image: &SealedImage,
+        bundle: &[BundledLibrary],
+        is_asked_for: bool,
+    ) -> Result<(), Error> {
         if !is_asked_for && !self.trust.demands.trial {
             return Ok(());
         }
-        match self.trust.trial.run(&self.file, image) {
+        match self.trust.trial.run(&self.file, image, bundle) {
             Ok(()) => Ok(()),
             Err(Failed::Orderly(error)) => Err(error),
             Err(Failed::Fatal(reason)) => {
@@ -169,31 +184,19 @@ impl Admission {
         Ok(None)
     }
 
-    /// The directory that links do not leave.
-    fn tree(&self) -> Option<&Path> {
-        (!self.is_named).then_some(&self.directory)
-    }
-
-    fn open(&self) -> Result<(File, Metadata), Error> {
-        if self.trust.check_permissions {
-            open_trusted(&self.file, self.tree())
-        } else {
-            open_regular(&self.file)
-        }
-    }
-
     /// The lock that counts, as it is now.
     fn lock(&self) -> Result<Option<PluginLock>, Error> {
-        let lock = PluginLock::read_from(&self.directory, self.trust.check_permissions)?;
+        let lock = self.tree.lock()?;
+        let directory = self.tree.directory();
         if lock.is_none() && (self.trust.demands.lock || self.was_locked) {
             return Err(refuse(
                 format!(
                     "there is no {}, without which nothing is loaded from there",
-                    PluginLock::path(&self.directory).display()
+                    PluginLock::path(directory).display()
                 ),
                 format!(
                     "if the plugins are as you want them: fsplug plugins lock --dir {}",
-                    self.directory.display()
+                    directory.display()
                 ),
             ));
         }

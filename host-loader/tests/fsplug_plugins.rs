@@ -228,6 +228,10 @@ fn a_plugin_toml_that_contradicts_its_plugin_keeps_it_from_being_used() {
             "[library]\nnowhere_none = { path = 'good.so' }",
             "plugin.toml names no library for",
         ),
+        (
+            format!("[library]\n{} = {{ path = 'lib/good.so' }}", platform()).as_str(),
+            "plugin.toml names the library 'lib/good.so', which is not the name of a .so beside the file",
+        ),
     ] {
         toml(text);
         let ended = fsplug.run(&["plugins", "check"]);
@@ -251,11 +255,11 @@ fn platform() -> &'static str {
 #[test]
 fn a_file_with_another_hash_than_its_plugin_toml_says_is_refused_when_it_is_checked_and_when_it_is_loaded() {
     let fsplug = with(Fsplug::new(), "FSPLUG_PLUGIN_PATH", "plugins");
-    fsplug.write("plugins/good/lib/good.so", acceptable());
+    fsplug.write("plugins/good/good.so", acceptable());
     // Not the one that is named.
     fsplug.write("plugins/good/other.so", "no library");
     let toml = |hash: &str| {
-        let library = format!("{} = {{ path = 'lib/good.so', sha256 = '{hash}' }}", platform());
+        let library = format!("{} = {{ path = 'good.so', sha256 = '{hash}' }}", platform());
         fsplug.write(
             "plugins/good/plugin.toml",
             format!("manifest_version = 1\n[library]\n{library}\n"),
@@ -383,4 +387,30 @@ fn a_usual_place_that_cannot_be_searched_is_told_and_no_broken_plugin() {
     fsplug.ok(&["ls"]);
     let ended = fsplug.fails(8, &["ls", "gopher://h/"]);
     ended.assert_names(&["home/.local/share/fsplug/plugins (not a directory)"]);
+}
+
+#[test]
+fn a_place_that_cannot_be_searched_and_that_two_name_is_told_for_whoever_names_it() {
+    let fsplug = with(Fsplug::new(), "FSPLUG_HOME", "engine");
+    fsplug.write("engine/plugins", "no directory");
+    let program = fsplug.path("engine/bin/fsplug");
+    std::fs::create_dir(program.parent().unwrap()).unwrap();
+    std::fs::copy(env!("CARGO_BIN_EXE_fsplug"), &program).unwrap();
+    let home = fsplug.path("engine");
+    let output = std::process::Command::new(&program)
+        .args(["--json", "plugins", "list"])
+        .env_clear()
+        .env("FSPLUG_HOME", &home)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let records: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(
+        members(&records, ["found_by", "path"]),
+        [["FSPLUG_HOME", home.join("plugins").to_str().unwrap()]]
+    );
 }

@@ -31,16 +31,12 @@ fn a_lock_is_written_checked_and_told_by_what_has_changed() {
 
     let ended = fsplug.ok(&lock);
     assert!(
-        ended.text().contains("1 library, written, 1 changed"),
+        ended.text().contains("1 file, written, 1 changed"),
         "{}",
         ended.text()
     );
     let ended = fsplug.ok(&check);
-    assert!(
-        ended.text().ends_with("1 library, as it was\n"),
-        "{}",
-        ended.text()
-    );
+    assert!(ended.text().ends_with("1 file, as it was\n"), "{}", ended.text());
 
     dir.add("other", acceptable());
     fs::write(&path, [acceptable(), b"x"].concat()).unwrap();
@@ -67,6 +63,51 @@ fn a_lock_is_written_checked_and_told_by_what_has_changed() {
         "{}",
         ended.text()
     );
+}
+
+#[test]
+fn what_is_put_by_is_under_the_lock_of_its_own_directory_wherever_in_it_it_lies() {
+    let fsplug = Fsplug::new();
+    let home = fsplug.path("home");
+    let fsplug = fsplug
+        .env("FSPLUG_HOME", home.to_str().unwrap())
+        .env("ENABLE_BUILT_IN_PLUGINS", "good;other");
+    let other = compile(Some(&manifest(1, "other", "other")), "", &[]);
+    fsplug.write("home/opt/libgood.so", acceptable());
+    fsplug.write("home/opt/other/libother.so", &other);
+    for (path, mode) in [
+        ("home/opt", 0o755),
+        ("home/opt/other", 0o755),
+        ("home/opt/libgood.so", 0o644),
+        ("home/opt/other/libother.so", 0o644),
+    ] {
+        fs::set_permissions(fsplug.path(path), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    // The directory that is locked is the one that was searched.
+    let ended = fsplug.ok(&["plugins", "lock"]);
+    for part in [
+        "added   libgood.so ",
+        "added   other/libother.so ",
+        home.join("opt/plugins.lock").to_str().unwrap(),
+    ] {
+        assert!(ended.text().contains(part), "{part}: {}", ended.text());
+    }
+    fsplug.ok(&["plugins", "check"]);
+    // These libraries have no entry point: it got so far.
+    for scheme in ["good", "other"] {
+        let uri = format!("{scheme}://a/b");
+        fsplug
+            .fails(8, &["ls", &uri])
+            .assert_names(&["fs_plugin_root_module"]);
+    }
+    fsplug.write("home/opt/libgood.so", [acceptable(), b"x"].concat());
+    fsplug
+        .fails(8, &["ls", "good://a/b"])
+        .assert_names(&["its SHA-256 is"]);
+    // Nor may others write to it.
+    fs::set_permissions(fsplug.path("home/opt"), fs::Permissions::from_mode(0o777)).unwrap();
+    let ended = fsplug.fails(8, &["-q", "ls", "other://a/b"]);
+    ended.assert_names(&["others may write", "home/opt (mode 0777)"]);
 }
 
 #[test]
@@ -145,6 +186,27 @@ fn the_environment_can_ask_for_a_lock_and_nothing_can_take_that_back() {
 }
 
 #[test]
+fn what_others_could_have_written_says_nothing_about_variables() {
+    let with_option = |name: &str, key: &str| {
+        let option = format!(r#"{{"options":[{{"key":"{key}","type":"text"}}],"#);
+        compile(Some(&manifest(1, name, name).replacen('{', &option, 1)), "", &[])
+    };
+    let dir = PluginDir::new();
+    let first = dir.add("a", &with_option("evil", "good_key"));
+    dir.add("b", &with_option("good", "good.key"));
+    let explained = || {
+        let fsplug = Fsplug::new().env("FSPLUG_GOOD_KEY", "x");
+        let plugins = dir.path().to_str().unwrap();
+        let ended = fsplug.run(&["-q", "--json", "--plugins", plugins, "config", "explain"]);
+        assert_eq!(ended.code, 0, "{ended:?}");
+        ended.json()[0]["key"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(explained(), "good_key");
+    fs::set_permissions(&first, fs::Permissions::from_mode(0o666)).unwrap();
+    assert_eq!(explained(), "good.key");
+}
+
+#[test]
 fn a_trial_is_told_and_what_it_remembers_can_be_released() {
     let crash = r#"
         unsafe extern "C" { fn raise(signal: i32) -> i32; }
@@ -192,7 +254,7 @@ const OWNER: u32 = 65_534;
 const CALLER: u32 = 1;
 
 #[test]
-fn a_program_with_rights_that_its_caller_lacks_looks_for_plugins_where_no_variable_says() {
+fn a_program_with_rights_that_its_caller_lacks_looks_for_plugins_where_neither_variable_nor_argument_says() {
     let programs = tempfile::tempdir().unwrap();
     let program = programs.path().join("fsplug");
     fs::copy(env!("CARGO_BIN_EXE_fsplug"), &program).unwrap();
@@ -206,9 +268,10 @@ fn a_program_with_rights_that_its_caller_lacks_looks_for_plugins_where_no_variab
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
     let (plugins, above) = (dir.path().to_str().unwrap(), dir.path().parent().unwrap());
-    let lists = |mode: u32, variables: &[(&str, &str)]| {
+    let lists_with = |mode: u32, variables: &[(&str, &str)], arguments: &[&str]| {
         fs::set_permissions(&program, fs::Permissions::from_mode(mode)).unwrap();
         let output = Command::new(&program)
+            .args(arguments)
             .args(["--json", "plugins", "list"])
             .env_clear()
             .envs(variables.iter().copied())
@@ -219,6 +282,8 @@ fn a_program_with_rights_that_its_caller_lacks_looks_for_plugins_where_no_variab
             .unwrap();
         String::from_utf8(output.stdout).unwrap()
     };
+    let lists = |mode: u32, variables: &[(&str, &str)]| lists_with(mode, variables, &[]);
+    let by_line = ["--plugins", plugins];
     let variables = [
         ("FSPLUG_PLUGIN_PATH", plugins),
         ("FLINK_PLUGINS_DIR", plugins),
@@ -236,6 +301,7 @@ fn a_program_with_rights_that_its_caller_lacks_looks_for_plugins_where_no_variab
         let text = lists(0o755, &variables[variable..=variable]);
         assert!(text.contains(told), "{text}");
     }
+    assert!(lists_with(0o755, &[], &by_line).contains("good.so"));
     let is_without_set_user_id = rustix::fs::statvfs(programs.path())
         .unwrap()
         .f_flag
@@ -245,6 +311,7 @@ fn a_program_with_rights_that_its_caller_lacks_looks_for_plugins_where_no_variab
         return;
     }
     assert_eq!(lists(0o4755, &variables), "");
+    assert_eq!(lists_with(0o4755, &[], &by_line), "");
     let text = lists(0o4755, &[("FSPLUG_REQUIRE_LOCKED", "perhaps")]);
     assert!(text.contains("FSPLUG_REQUIRE_LOCKED"), "{text}");
 }

@@ -12,7 +12,7 @@ use super::linkage::Linkage;
 use super::symbols::Symbols;
 use super::{Exports, HostProcess, check_code, shown};
 use crate::elf_image::{ElfImage, refuse};
-use crate::trust::{SealedImage, open_regular};
+use crate::trust::{Opener, SealedImage};
 
 /// The directory beside a plugin's file.
 pub(crate) const DIRECTORY: &str = "bundled";
@@ -38,13 +38,19 @@ pub(super) struct Bundle {
 }
 
 /// Reads and audits what the plugin at `path` needs beyond the system's libraries.
-pub(super) fn read(path: &Path, linkage: &Linkage, host: &HostProcess<'_>) -> Result<Bundle, Error> {
+pub(super) fn read(
+    path: &Path,
+    linkage: &Linkage,
+    open: Opener<'_>,
+    host: &HostProcess<'_>,
+) -> Result<Bundle, Error> {
     let directory = path.parent().unwrap_or(Path::new("")).join(DIRECTORY);
     let mut reader = Reader {
         directory: &directory,
+        open,
         host,
         bundle: Bundle::default(),
-        open: Vec::new(),
+        path_to: Vec::new(),
     };
     reader.read_needed(linkage)?;
     Ok(reader.bundle)
@@ -52,10 +58,11 @@ pub(super) fn read(path: &Path, linkage: &Linkage, host: &HostProcess<'_>) -> Re
 
 struct Reader<'a> {
     directory: &'a Path,
+    open: Opener<'a>,
     host: &'a HostProcess<'a>,
     bundle: Bundle,
     /// What is being read: the libraries that led to the next one.
-    open: Vec<String>,
+    path_to: Vec<String>,
 }
 
 impl Reader<'_> {
@@ -74,20 +81,20 @@ impl Reader<'_> {
         }
         for name in linkage.foreign() {
             let known = |library: &BundledLibrary| library.soname == name;
-            if self.open.iter().any(|open| open == name) {
+            if self.path_to.iter().any(|other| other == name) {
                 return Err(refuse(
                     format!(
                         "its bundled libraries need each other in a circle: {}",
-                        self.open.join(", ")
+                        self.path_to.join(", ")
                     ),
                     "link them to one library",
                 ));
             }
             if !self.bundle.libraries.iter().any(known) {
-                self.open.push(name.to_owned());
+                self.path_to.push(name.to_owned());
                 self.read_library(name)
                     .map_err(|error| in_library(name, &error))?;
-                self.open.pop();
+                self.path_to.pop();
             }
         }
         Ok(())
@@ -110,7 +117,7 @@ impl Reader<'_> {
 
     fn read_library(&mut self, name: &str) -> Result<(), Error> {
         let path = self.directory.join(name);
-        let (file, metadata) = open_regular(&path)?;
+        let (file, metadata) = (self.open)(&path)?;
         let image = SealedImage::copy_of(&file, &metadata, &path)?;
         {
             let content = image.content();

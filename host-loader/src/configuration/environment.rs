@@ -78,7 +78,13 @@ impl Configuration {
             }
         }
         let host = host_schema();
-        let keys = keys_by_variable(schemas.iter().chain([&host]));
+        // What a plugin calls its options must not take a variable from the host.
+        let mut keys = keys_by_variable([&host].into_iter());
+        for (variable, key) in keys_by_variable(schemas.iter()) {
+            if key_of_variable(&variable, &self::variable).is_none() {
+                keys.entry(variable).or_insert(key);
+            }
+        }
         // Without any plugin nothing says which variables are mistakes.
         let knows_plugins = schemas.iter().any(|schema| !schema.options().is_empty());
         for (name, value) in &environment.0 {
@@ -212,6 +218,38 @@ mod tests {
         assert_eq!(configuration.findings(), []);
         let origin = configuration.origin("s3.access-key").unwrap();
         assert_eq!(origin.to_string(), "FSPLUG_S3_ACCESS_KEY");
+    }
+
+    #[test]
+    fn no_option_of_a_plugin_takes_a_variable_of_the_host() {
+        const TAKEN: &[ConfigOption] = &[
+            ConfigOption::new("fs.plugins.require_signed", ValueType::Bool),
+            ConfigOption::new("own.key", ValueType::Text).aliases(&[
+                "fs.strict.config",
+                "fs_s3.plugin",
+                "fs.s3.limit_total",
+            ]),
+        ];
+        let mut configuration = Configuration::default();
+        let variables = environment(&[
+            ("FSPLUG_FS_PLUGINS_REQUIRE_SIGNED", "true"),
+            ("FSPLUG_FS_S3_LIMIT_TOTAL", "5"),
+            ("FSPLUG_FS_S3_PLUGIN", "x"),
+            ("FSPLUG_FS_STRICT_CONFIG", "true"),
+            ("FSPLUG_OWN_KEY", "y"),
+        ]);
+        configuration
+            .read_environment(&variables, &[Schema::of(TAKEN, &["own."], "")])
+            .unwrap();
+        let config = configuration.config();
+        let expected = [
+            ("fs.plugins.require-signed", "true"),
+            ("fs.s3.limit.total", "5"),
+            ("fs.s3.plugin", "x"),
+            ("fs.strict-config", "true"),
+            ("own.key", "y"),
+        ];
+        assert_eq!(config.iter().collect::<Vec<_>>(), expected);
     }
 
     #[test]

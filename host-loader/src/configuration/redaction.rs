@@ -36,16 +36,19 @@ pub(super) fn looks_secret(key: &str) -> bool {
     SECRET_WORDS.iter().any(|word| letters.contains(word))
 }
 
-/// The value without the user and the password that a URL in it may have.
+/// The value without the users and passwords that URLs in it may have. Everything up to the last `@` may belong to one: a
+/// password may have a slash in it, and a value several URLs.
 pub(super) fn without_user_info(value: &str) -> Cow<'_, str> {
-    let Some((scheme, rest)) = value.split_once("://") else {
+    let (Some((scheme, _)), Some(at)) = (value.split_once("://"), value.rfind('@')) else {
         return Cow::Borrowed(value);
     };
-    let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
-    match authority.rfind('@') {
-        Some(at) => Cow::Owned(format!("{scheme}://{REDACTED}{}", &rest[at..])),
-        None => Cow::Borrowed(value),
-    }
+    // Where an `@` comes first, that is none of a scheme.
+    let shown = if scheme.contains('@') {
+        String::new()
+    } else {
+        format!("{scheme}://")
+    };
+    Cow::Owned(format!("{shown}{REDACTED}{}", &value[at..]))
 }
 
 #[cfg(test)]
@@ -74,7 +77,13 @@ mod tests {
         for (value, shown) in [
             ("http://user:pw@host:9000/x", "http://<redacted>@host:9000/x"),
             ("http://a@b:pw@host", "http://<redacted>@host"),
-            ("http://host/a@b", "http://host/a@b"),
+            // It might be a password with a slash in it.
+            ("http://host/a@b", "http://<redacted>@b"),
+            ("https://AKIA:ab/cd@minio:9000", "https://<redacted>@minio:9000"),
+            ("http://a:b@one,http://c:d@two", "http://<redacted>@two"),
+            ("http://one,http://c:d?#@two/x", "http://<redacted>@two/x"),
+            ("a:b@one,http://two", "<redacted>@one,http://two"),
+            ("http://one,http://two", "http://one,http://two"),
             ("plain@text", "plain@text"),
         ] {
             assert_eq!(without_user_info(value), shown);

@@ -1,12 +1,14 @@
 //! What is put by in an `opt` directory, and activated by name.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::places::BUILT_IN;
-use super::{Candidate, Discovery, file_name, identity, inspect, inspect_in, is_library, sorted_entries};
+use super::{
+    Candidate, Discovery, file_name, inspect, inspect_in, is_library, is_plugin_dir, sorted_entries,
+};
 use crate::configuration::nearest;
 use crate::elf_image::refuse;
+use crate::trust::Tree;
 
 /// A library that could be activated.
 struct PutBy {
@@ -17,8 +19,8 @@ struct PutBy {
 
 /// Adds the plugins with these names, and says in a few words what was there. A name that none has is a candidate
 /// that cannot be used, so that it is reported like one.
-pub(super) fn activate(names: &[String], directories: &[PathBuf], discovery: &mut Discovery) -> String {
-    let put_by: Vec<Vec<PutBy>> = directories.iter().map(|directory| look_into(directory)).collect();
+pub(super) fn activate(names: &[String], trees: &[Tree], discovery: &mut Discovery) -> String {
+    let put_by: Vec<Vec<PutBy>> = trees.iter().map(look_into).collect();
     let mut missing = 0;
     let mut chosen: Vec<&Path> = Vec::new();
     for name in names {
@@ -28,7 +30,7 @@ pub(super) fn activate(names: &[String], directories: &[PathBuf], discovery: &mu
             .find(|plugins| plugins.iter().any(|plugin| is_asked(&plugin)));
         let Some(first) = first else {
             missing += 1;
-            discovery.candidates.push(unknown(name, directories, &put_by));
+            discovery.candidates.push(unknown(name, trees, &put_by));
             continue;
         };
         let asked = first.iter().filter(is_asked);
@@ -39,11 +41,7 @@ pub(super) fn activate(names: &[String], directories: &[PathBuf], discovery: &mu
     let chosen: Vec<PathBuf> = chosen.into_iter().map(Path::to_owned).collect();
     let activated = put_by.into_iter().flatten().map(|plugin| plugin.candidate);
     for candidate in activated.filter(|candidate| chosen.contains(&candidate.path)) {
-        let is_new =
-            fs::metadata(&candidate.path).map_or(true, |metadata| discovery.seen.insert(identity(&metadata)));
-        if is_new {
-            discovery.candidates.push(candidate);
-        }
+        discovery.add(candidate);
     }
     match missing {
         0 => format!("{} activated", chosen.len()),
@@ -52,18 +50,18 @@ pub(super) fn activate(names: &[String], directories: &[PathBuf], discovery: &mu
 }
 
 /// Everything in a directory: libraries, and directories with one each. A missing one holds nothing.
-fn look_into(directory: &Path) -> Vec<PutBy> {
+fn look_into(tree: &Tree) -> Vec<PutBy> {
     let mut plugins = Vec::new();
-    for entry in sorted_entries(directory).unwrap_or_default() {
-        if entry.is_dir() {
-            let candidates = inspect_in(&entry);
+    for entry in sorted_entries(tree.directory()).unwrap_or_default() {
+        if is_plugin_dir(&entry) {
+            let candidates = inspect_in(&entry, tree);
             plugins.extend(
                 candidates
                     .into_iter()
                     .map(|candidate| put_by(candidate, Some(&entry))),
             );
         } else if is_library(&entry) {
-            plugins.push(put_by(inspect(&entry), None));
+            plugins.push(put_by(inspect(&entry, tree), None));
         }
     }
     plugins
@@ -83,10 +81,10 @@ fn put_by(candidate: Candidate, directory: Option<&Path>) -> PutBy {
 }
 
 /// The report of a name that no plugin has.
-fn unknown(name: &str, directories: &[PathBuf], put_by: &[Vec<PutBy>]) -> Candidate {
-    let searched: Vec<String> = directories
+fn unknown(name: &str, trees: &[Tree], put_by: &[Vec<PutBy>]) -> Candidate {
+    let searched: Vec<String> = trees
         .iter()
-        .map(|path| path.display().to_string())
+        .map(|tree| tree.directory().display().to_string())
         .collect();
     let all = || put_by.iter().flatten();
     let held: Vec<String> = all()
@@ -115,12 +113,10 @@ fn unknown(name: &str, directories: &[PathBuf], put_by: &[Vec<PutBy>]) -> Candid
         "{BUILT_IN} names '{name}', and that is not in {}, {held}",
         searched.join(" or ")
     );
-    let path = directories
-        .first()
-        .cloned()
-        .unwrap_or_else(|| PathBuf::from("opt"));
+    let nowhere = Tree::searched(Path::new("opt"), true);
+    let tree = trees.first().unwrap_or(&nowhere);
     Candidate {
         name: name.to_owned(),
-        ..Candidate::broken(&path, refuse(message, remedy))
+        ..Candidate::broken(tree.directory(), tree, refuse(message, remedy))
     }
 }

@@ -60,9 +60,23 @@ impl Place {
         }
     }
 
-    /// Whether it is one plugin's library.
-    pub(crate) fn is_file(&self) -> bool {
-        self.kind == PlaceKind::File
+    /// A place that is not looked at.
+    pub(crate) fn refused(path: PathBuf, named_by: &'static str, why: &'static str) -> Self {
+        Self {
+            path,
+            named_by,
+            kind: PlaceKind::Refused(why),
+        }
+    }
+
+    /// A directory that has to be named by its absolute path: a relative one would depend on who starts the program,
+    /// and where.
+    pub(crate) fn absolute(path: PathBuf, named_by: &'static str) -> Self {
+        if path.is_absolute() {
+            Self::directory(path, named_by)
+        } else {
+            Self::refused(path, named_by, "not an absolute path")
+        }
     }
 
     /// Whether nobody asked for it in particular: that such a directory cannot be searched is no mistake of anybody.
@@ -73,18 +87,6 @@ impl Place {
     /// The plugin directory that it is, if it is one.
     pub(crate) fn into_directory(self) -> Option<PathBuf> {
         (self.kind == PlaceKind::Directory).then_some(self.path)
-    }
-
-    /// A directory that a variable names: a relative one would depend on who starts the program, and where.
-    fn of_variable(path: PathBuf, named_by: &'static str) -> Self {
-        if path.is_absolute() {
-            return Self::directory(path, named_by);
-        }
-        Self {
-            path,
-            named_by,
-            kind: PlaceKind::Refused("refused: not an absolute path"),
-        }
     }
 }
 
@@ -108,7 +110,7 @@ impl Surroundings<'_> {
         let list = (self.variable)(LIST).unwrap_or_default();
         std::env::split_paths(&list)
             .filter(|path| !path.as_os_str().is_empty())
-            .map(|path| Place::of_variable(path, LIST))
+            .map(|path| Place::absolute(path, LIST))
             .collect()
     }
 
@@ -117,11 +119,11 @@ impl Surroundings<'_> {
         const HOME: &str = "FSPLUG_HOME";
         const FLINK: &str = "FLINK_PLUGINS_DIR";
         let mut places = Vec::new();
-        places.extend(self.set(FLINK).map(|path| Place::of_variable(path, FLINK)));
+        places.extend(self.set(FLINK).map(|path| Place::absolute(path, FLINK)));
         let home = self.set(HOME);
         let above = self.executable.and_then(Path::parent).and_then(Path::parent);
         if let Some(home) = &home {
-            places.push(Place::of_variable(home.join("plugins"), HOME));
+            places.push(Place::absolute(home.join("plugins"), HOME));
         }
         if let Some(beside) = self.executable.and_then(Path::parent) {
             places.push(Place::directory(beside.join("plugins"), PROGRAM));
@@ -152,10 +154,10 @@ impl Surroundings<'_> {
         const DATA: &str = "XDG_DATA_HOME";
         let below = "fsplug/plugins";
         if let Some(data) = self.set(DATA) {
-            return Some(Place::of_variable(data.join(below), DATA));
+            return Some(Place::absolute(data.join(below), DATA));
         }
         let data = self.set(USER)?.join(".local/share").join(below);
-        Some(Place::of_variable(data, USER))
+        Some(Place::absolute(data, USER))
     }
 
     /// The names of what is activated. The variable is Flink's too, and Flink's libraries are none of ours.
@@ -286,7 +288,7 @@ mod tests {
         assert_eq!(all.len(), 4);
         for (place, variable) in all.iter().zip(variables) {
             assert_eq!(place.named_by, variable);
-            assert_eq!(place.kind, PlaceKind::Refused("refused: not an absolute path"));
+            assert_eq!(place.kind, PlaceKind::Refused("not an absolute path"));
         }
     }
 }

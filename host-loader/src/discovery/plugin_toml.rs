@@ -7,14 +7,15 @@ use std::path::{Component, Path, PathBuf};
 
 use plugin_api::{Error, Manifest};
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 use toml::Table;
 
 use crate::configuration::nearest;
 use crate::elf_image::refuse;
-use crate::trust::{SealedImage, open_regular};
+use crate::trust::{Opener, SealedImage};
 
 /// The name of the file.
-pub(super) const FILE_NAME: &str = "plugin.toml";
+pub(crate) const FILE_NAME: &str = "plugin.toml";
 
 /// The version of the file's format that this host understands.
 const VERSION: u32 = 1;
@@ -66,6 +67,8 @@ pub struct PluginToml {
     pub priorities: BTreeMap<String, i64>,
     /// What is in the file and is not read, each with what was probably meant.
     pub warnings: Vec<String>,
+    /// The SHA-256 of the text that was read.
+    pub(crate) text_sha256: [u8; 32],
 }
 
 /// The format of the file.
@@ -104,16 +107,16 @@ struct Scheme {
 }
 
 impl PluginToml {
-    /// The file in this directory, if there is one.
+    /// The file in this directory, if there is one, read with `open`.
     ///
     /// # Errors
     /// [`PluginLoad`](plugin_api::ErrorKind::PluginLoad) if it cannot be read or does not say what it should.
-    pub(super) fn read(directory: &Path) -> Result<Option<Self>, Error> {
+    pub(super) fn read(directory: &Path, open: Opener<'_>) -> Result<Option<Self>, Error> {
         let path = directory.join(FILE_NAME);
         if fs::symlink_metadata(&path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
             return Ok(None);
         }
-        let (file, metadata) = open_regular(&path)?;
+        let (file, metadata) = open(&path)?;
         if metadata.len() > LARGEST {
             return Err(refuse(
                 format!("{FILE_NAME} is larger than {} KiB", LARGEST >> 10),
@@ -172,6 +175,7 @@ impl PluginToml {
                 .map(|scheme| (scheme.name.to_ascii_lowercase(), scheme.priority))
                 .collect(),
             warnings: unknown_keys(&table),
+            text_sha256: Sha256::digest(text).into(),
         })
     }
 
@@ -257,14 +261,19 @@ fn library_for(
             format!("install the package of the plugin for {platform}"),
         ));
     };
-    let is_plain = |component: Component<'_>| matches!(component, Component::Normal(_));
-    if library.path.as_os_str().is_empty() || !library.path.components().all(is_plain) {
+    // What is somewhere else would not be in the plugin's own directory, and what is no .so in no lock.
+    let mut components = library.path.components();
+    let is_name = matches!(
+        (components.next(), components.next()),
+        (Some(Component::Normal(_)), None)
+    );
+    if !is_name || library.path.extension().is_none_or(|extension| extension != "so") {
         return Err(refuse(
             format!(
-                "{FILE_NAME} names the library '{}', which is not below its directory",
+                "{FILE_NAME} names the library '{}', which is not the name of a .so beside the file",
                 library.path.display()
             ),
-            "put the library beside the file",
+            format!("put the library beside {FILE_NAME} and write its name alone, without a directory"),
         ));
     }
     Ok(Some(library))

@@ -11,6 +11,7 @@ use super::routing::{self, Routes};
 use super::{FileSystems, Registry, resolve};
 use crate::configuration::{DEFAULT_SCHEME, STRICT_CONFIG, Sources};
 use crate::discovery::{self, Place, Surroundings};
+use crate::elf_image::refuse;
 use crate::local::LocalFileSystemFactory;
 use crate::plugin::Plugin;
 use crate::streams::{Clock, Streams};
@@ -56,7 +57,8 @@ impl FileSystemsBuilder {
         self
     }
 
-    /// Searches this directory, which a user gave on the command line, before all others. May be called repeatedly.
+    /// Searches this directory, which a user gave on the command line, before all others. May be called repeatedly. A process
+    /// with elevated rights does not search it.
     pub fn plugin_dir_from_command_line(mut self, dir: impl Into<PathBuf>) -> Self {
         self.command_line_dirs.push(dir.into());
         self
@@ -87,8 +89,8 @@ impl FileSystemsBuilder {
     /// depend on the order: the priority decides, unless `fs.<scheme>.plugin` names one of them. Variables have to
     /// name absolute paths; others are not searched, with a warning.
     ///
-    /// A process with elevated rights, such as a set-user-ID program, searches nothing that the environment names, and
-    /// nothing relative to the program.
+    /// A process with elevated rights, such as a set-user-ID program, searches nothing that the environment or the command
+    /// line names, nothing relative to the program, and nothing that is named by a relative path.
     pub fn search_environment(mut self, search: bool) -> Self {
         self.search_environment = search;
         self
@@ -159,8 +161,8 @@ impl FileSystemsBuilder {
     /// [`PluginLoad`](plugin_api::ErrorKind::PluginLoad) for a [`plugin_file`](Self::plugin_file) that cannot be used, and for
     /// the manifest of a linked factory that does not fit this host.
     pub fn build(self) -> Result<FileSystems> {
-        let places = self.places()?;
-        let discovery = discovery::discover(&places);
+        let places = self.places(loader::has_elevated_rights())?;
+        let discovery = discovery::discover(&places, self.trust.check_permissions);
         let mut plugins = Vec::new();
         for (manifest, factory) in self.factories {
             let name = manifest.name.clone();
@@ -171,23 +173,23 @@ impl FileSystemsBuilder {
             plugins.push(local());
         }
         for candidate in discovery.candidates {
-            let is_named = places[candidate.rank - 1].is_file();
             match candidate.error {
                 // Whoever names one file wants that plugin, or to hear why not.
-                Some(error) if is_named => return Err(error),
-                _ if is_named => plugins.push(Plugin::found(candidate).named()),
+                Some(error) if candidate.tree.is_named() => return Err(error),
                 _ => plugins.push(Plugin::found(candidate)),
             }
         }
-        routing::shadow(&mut plugins);
         let schemas: Vec<Schema> = plugins.iter().map(Plugin::schema).collect();
         let configuration = self.sources.read(&schemas)?;
         let config = configuration.config();
         let trust = Arc::new(self.trust.resolve(&config)?);
-        let plugins = plugins
+        let mut plugins = plugins
             .into_iter()
-            .map(|plugin| Ok(Arc::new(plugin.examined(&trust)?)))
+            .map(|plugin| plugin.examined(&trust))
             .collect::<Result<Vec<_>>>()?;
+        // Afterwards, since what is refused takes nobody's place.
+        routing::shadow(&mut plugins);
+        let plugins: Vec<Arc<Plugin>> = plugins.into_iter().map(Arc::new).collect();
         let default_root = config
             .text(&DEFAULT_SCHEME)
             .map(resolve::default_root)
@@ -219,21 +221,41 @@ impl FileSystemsBuilder {
         Ok(FileSystems(registry))
     }
 
-    /// Where plugins are looked for, in this order.
-    fn places(&self) -> Result<Vec<Place>> {
-        let directories = |dirs: &[PathBuf], named_by| -> Result<Vec<Place>> {
-            let place = |dir: &PathBuf| Ok(Place::directory(absolute(dir)?, named_by));
-            dirs.iter().map(place).collect()
+    /// Where plugins are looked for, in this order. Whoever calls a program with elevated rights has no say in that.
+    fn places(&self, is_elevated: bool) -> Result<Vec<Place>> {
+        let directory = |dir: &PathBuf, named_by| -> Result<Place> {
+            if is_elevated {
+                // The caller chooses the current directory.
+                Ok(Place::absolute(dir.clone(), named_by))
+            } else {
+                Ok(Place::directory(absolute(dir)?, named_by))
+            }
         };
         let mut places = Vec::new();
         for file in &self.plugin_files {
+            if is_elevated && file.is_relative() {
+                return Err(refuse(
+                    "a process with elevated rights loads no plugin by a relative path",
+                    "name the file by its absolute path",
+                )
+                .with_path(file.display()));
+            }
             places.push(Place::file(absolute(file)?));
         }
-        places.extend(directories(&self.command_line_dirs, "the command line")?);
-        let of_program = directories(&self.plugin_dirs, "the program")?;
+        for dir in &self.command_line_dirs {
+            const COMMAND_LINE: &str = "the command line";
+            places.push(if is_elevated {
+                let why = "the caller of a process with elevated rights does not choose its plugins";
+                Place::refused(dir.clone(), COMMAND_LINE, why)
+            } else {
+                directory(dir, COMMAND_LINE)?
+            });
+        }
+        let of_program = self.plugin_dirs.iter().map(|dir| directory(dir, "the program"));
+        let of_program = of_program.collect::<Result<Vec<_>>>()?;
         if !self.search_environment {
             places.extend(of_program);
-        } else if loader::has_elevated_rights() {
+        } else if is_elevated {
             // Where the program is, its caller may have decided too: by a hard link.
             places.extend(of_program);
             places.extend(discovery::of_system());
@@ -278,4 +300,38 @@ fn local() -> Plugin {
         scope_prefix: String::new(),
     };
     Plugin::linked(manifest, Arc::new(LocalFileSystemFactory::new()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::discovery::PlaceKind;
+
+    #[test]
+    fn with_elevated_rights_only_what_the_program_names_by_an_absolute_path_is_searched() {
+        let builder = || FileSystems::builder().search_environment(false);
+        let of_both = builder()
+            .plugin_dir("/of/program")
+            .plugin_dir("relative")
+            .plugin_dir_from_command_line("/of/caller")
+            .plugin_file("/of/program.so");
+        let searched = |is_elevated| -> Vec<PathBuf> {
+            let places = of_both.places(is_elevated).unwrap().into_iter();
+            let looked_at = places.filter(|place| !matches!(place.kind, PlaceKind::Refused(_)));
+            looked_at.map(|place| place.path).collect()
+        };
+        let relative = std::path::absolute("relative").unwrap();
+        let all = ["/of/program.so", "/of/caller", "/of/program"].map(PathBuf::from);
+        assert_eq!(searched(false), [all.as_slice(), &[relative]].concat());
+        assert_eq!(
+            searched(true),
+            ["/of/program.so", "/of/program"].map(PathBuf::from)
+        );
+        assert_eq!(of_both.places(true).unwrap().len(), 4);
+        let error = builder().plugin_file("a.so").places(true).unwrap_err();
+        assert!(
+            error.path() == "a.so" && error.remedy().contains("absolute"),
+            "{error}"
+        );
+    }
 }

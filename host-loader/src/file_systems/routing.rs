@@ -211,9 +211,6 @@ impl FileSystems {
                 format!("searched {}", each.join(", "))
             }
         };
-        let hint = hint(scheme);
-        let mut message = format!("no plugin serves the scheme '{scheme}'{hint}; known: {known}; {searched}");
-        let mut remedy = self.how_to_serve(scheme);
         // A plugin that was meant to serve the scheme and is broken is the likely cause.
         let suspect = self
             .0
@@ -221,6 +218,9 @@ impl FileSystems {
             .iter()
             .filter_map(|plugin| Some((plugin, plugin.error()?)))
             .find(|(plugin, _)| plugin.was_meant_for(scheme));
+        let hint = hint(scheme, suspect.is_some());
+        let mut message = format!("no plugin serves the scheme '{scheme}'{hint}; known: {known}; {searched}");
+        let mut remedy = self.how_to_serve(scheme);
         if let Some((plugin, error)) = suspect {
             message = format!("{message}; {} is broken: {}", plugin.origin(), error.message());
             error.remedy().clone_into(&mut remedy);
@@ -263,15 +263,18 @@ fn known_plugin(scheme: &str) -> Option<KnownPlugin> {
     plugin.schemes.contains(&scheme).then_some(plugin)
 }
 
-/// What is known of a scheme that no plugin serves, as it stands behind its name.
-fn hint(scheme: &str) -> String {
+/// What is known of a scheme that no plugin serves, as it stands behind its name; `is_there` if a plugin was found that was
+/// meant to.
+fn hint(scheme: &str, is_there: bool) -> String {
     let Some(store) = store_of(scheme) else {
         return String::new();
     };
     match store.plugin {
         Some(plugin) if plugin.schemes.contains(&scheme) => format!(
-            ", which is that of {}; the plugin {} serves it, and is not installed",
-            store.name, plugin.name
+            ", which is that of {}; the plugin {} serves it{}",
+            store.name,
+            plugin.name,
+            if is_there { "" } else { ", and is not installed" }
         ),
         Some(plugin) => format!(
             ", which is that of {}; the plugin {} serves them as {}",

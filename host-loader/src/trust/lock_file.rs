@@ -14,6 +14,7 @@ use plugin_api::{Error, Result};
 use super::permissions::{is_there, open_trusted};
 use super::sealed_image::{SealedImage, unreadable};
 use crate::audit::BUNDLE_DIRECTORY;
+use crate::discovery::PLUGIN_TOML;
 use crate::elf_image::refuse;
 use text::{Malformed, VERSION, name_of};
 
@@ -23,12 +24,13 @@ const NAME: &str = "plugins.lock";
 /// Bytes of the largest lock file.
 const LARGEST: u64 = 1 << 20;
 
-/// The SHA-256 of each library in a plugin directory, by its path from there: what `plugins.lock` holds.
+/// The SHA-256 of each library and `plugin.toml` in a plugin directory, by its path from there: what `plugins.lock`
+/// holds.
 ///
 /// Where that file is, only what it lists is loaded from the directory, and only with this content. It is text that
-/// `sha256sum --check` can read too: a line with the version of the format, and one for each library with its
-/// hash in hexadecimal, two spaces, and `<plugin>/<file>`. Other lines that begin with `#`, and blank ones, mean
-/// nothing.
+/// `sha256sum --check` can read too: a line with the version of the format, and one for each file with its
+/// hash in hexadecimal, two spaces, and its path such as `<plugin>/<file>`. Other lines that begin with `#`, and blank
+/// ones, mean nothing.
 ///
 /// ```
 /// use host_loader::PluginLock;
@@ -42,7 +44,7 @@ const LARGEST: u64 = 1 << 20;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PluginLock(BTreeMap<String, [u8; 32]>);
 
-/// How a library differs between two locks.
+/// How a file differs between two locks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LockChange {
     /// `<plugin>/<file>`
@@ -77,8 +79,8 @@ impl fmt::Display for LockChange {
 }
 
 impl PluginLock {
-    /// What a plugin directory holds now: all files named `*.so` or `*.so.*` in its sub-directories, and in what
-    /// these bundle. Blocks for as long as reading them takes.
+    /// What a plugin directory holds now: all files named `*.so`, `*.so.*` or `plugin.toml` in it, in its
+    /// sub-directories, and in what these bundle. Blocks for as long as reading them takes.
     ///
     /// # Errors
     /// [`PluginLoad`](plugin_api::ErrorKind::PluginLoad): a file cannot be read, or might be changed by somebody else
@@ -88,19 +90,19 @@ impl PluginLock {
         let mut entries = BTreeMap::new();
         let listed =
             |dir: &Path| entries_of(dir).map_err(|error| unreadable(&error).with_path(dir.display()));
-        for plugin in listed(dir)? {
-            let is_hidden = plugin
-                .file_name()
-                .is_some_and(|name| name.as_encoded_bytes()[0] == b'.');
-            if is_hidden || !plugin.is_dir() {
-                continue;
+        for entry in listed(dir)? {
+            let mut files = Vec::new();
+            if !entry.is_dir() {
+                // Among what is put by, a library needs no directory of its own.
+                files.push(entry);
+            } else if !is_hidden(&entry) {
+                files.extend(listed(&entry)?);
+                let bundled = entry.join(BUNDLE_DIRECTORY);
+                if bundled.is_dir() {
+                    files.extend(listed(&bundled)?);
+                }
             }
-            let mut files = listed(&plugin)?;
-            let bundled = plugin.join(BUNDLE_DIRECTORY);
-            if bundled.is_dir() {
-                files.extend(listed(&bundled)?);
-            }
-            for file in files.into_iter().filter(|file| is_library(file)) {
+            for file in files.into_iter().filter(|file| is_locked(file)) {
                 let hash = open_trusted(&file, Some(dir))
                     .and_then(|(opened, metadata)| SealedImage::copy_of(&opened, &metadata, &file)?.sha256());
                 let named = name_of(&file, dir).and_then(|name| Ok((name, hash?)));
@@ -185,7 +187,7 @@ impl PluginLock {
         dir.join(NAME)
     }
 
-    /// How many libraries it lists.
+    /// How many files it lists.
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -222,11 +224,10 @@ impl PluginLock {
         })
     }
 
-    /// Whether the file of this content is the one that the lock lists.
-    pub(super) fn check(&self, file: &Path, dir: &Path, image: &SealedImage) -> Result<()> {
+    /// Whether the file with this hash is the one that the lock lists.
+    pub(super) fn check(&self, file: &Path, dir: &Path, found: &[u8; 32]) -> Result<()> {
         let expected = self.expected(file, dir)?;
-        let found = image.sha256()?;
-        if found == *expected {
+        if found == expected {
             return Ok(());
         }
         Err(refuse(
@@ -254,10 +255,16 @@ fn malformed(what: &str, dir: &Path) -> Error {
     )
 }
 
-fn is_library(file: &Path) -> bool {
+fn is_hidden(file: &Path) -> bool {
+    file.file_name()
+        .is_some_and(|name| name.as_encoded_bytes().first() == Some(&b'.'))
+}
+
+/// Whether a file has a say in what is loaded.
+fn is_locked(file: &Path) -> bool {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     match file.extension() {
-        Some(extension) if extension == "so" => true,
+        Some(extension) if extension == "so" || name == PLUGIN_TOML => true,
         extension => name.contains(".so.") && extension.is_none_or(|extension| extension != "minisig"),
     }
 }

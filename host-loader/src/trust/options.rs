@@ -40,7 +40,8 @@ pub(super) struct Demands {
 /// What a builder was told.
 pub(crate) struct TrustOptions {
     pub(super) demands: Demands,
-    pub(super) check_permissions: bool,
+    /// Whether it matters who may change plugins' files.
+    pub(crate) check_permissions: bool,
     pub(super) trusted_keys: Vec<String>,
     pub(super) trial_program: Option<PathBuf>,
     pub(super) trial_time_limit: Duration,
@@ -77,7 +78,6 @@ impl TrustOptions {
                 signature: is_asked_for(self.demands.signature, &REQUIRE_SIGNED, Some(SIGNED_VARIABLE))?,
                 trial: is_asked_for(self.demands.trial, &TRIAL_LOAD, None)?,
             },
-            check_permissions: self.check_permissions,
             keys: self.keys()?,
             trial: Trial {
                 program: self.trial_program,

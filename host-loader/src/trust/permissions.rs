@@ -91,21 +91,35 @@ fn metadata(file: &File) -> Result<Metadata, Error> {
 fn check(metadata: &Metadata, path: &Path, sticky_will_do: bool) -> Result<(), Error> {
     judge(
         (metadata.uid(), metadata.mode()),
-        loader::effective_user(),
+        loader::trusted_user(),
         path,
         sticky_will_do,
     )
 }
 
-fn judge((owner, mode): (u32, u32), user: u32, path: &Path, sticky_will_do: bool) -> Result<(), Error> {
+/// `user` may own it besides root.
+fn judge(
+    (owner, mode): (u32, u32),
+    user: Option<u32>,
+    path: &Path,
+    sticky_will_do: bool,
+) -> Result<(), Error> {
     let path = path.display();
-    if owner != 0 && owner != user {
-        return Err(refuse(
-            format!(
-                "{path} belongs to user {owner}, who is neither root nor the user of this process ({user})"
+    if owner != 0 && user != Some(owner) {
+        let (others, owner_to_be) = match user {
+            Some(user) => (
+                format!("neither root nor the user of this process ({user})"),
+                user,
             ),
+            None => (
+                "not root, as this process with elevated rights needs it".to_owned(),
+                0,
+            ),
+        };
+        return Err(refuse(
+            format!("{path} belongs to user {owner}, who is {others}"),
             format!(
-                "chown {user} {path}, if its content is yours, or copy the plugin to a directory of your own"
+                "chown {owner_to_be} {path}, if its content is yours, or copy the plugin to a directory of your own"
             ),
         ));
     }
@@ -228,10 +242,10 @@ mod tests {
     proptest! {
         #[test]
         fn only_root_and_the_user_may_own_and_only_the_owner_may_write(
-            owner in 0_u32..4, user in 0_u32..4, mode in 0_u32..0o10000, sticky_will_do: bool,
+            owner in 0_u32..4, user in proptest::option::of(0_u32..4), mode in 0_u32..0o10000, sticky_will_do: bool,
         ) {
             let accepted = judge((owner, mode), user, Path::new("/p"), sticky_will_do).is_ok();
-            let is_owned = owner == 0 || owner == user;
+            let is_owned = owner == 0 || Some(owner) == user;
             let is_sticky = sticky_will_do && mode & 0o1000 != 0;
             prop_assert_eq!(accepted, is_owned && (is_sticky || (mode & 0o020 == 0 && mode & 0o002 == 0)));
         }

@@ -62,6 +62,7 @@ impl SealedImage {
     /// [`PluginLoad`](plugin_api::ErrorKind::PluginLoad): the file cannot be read, is larger than 1 GiB or is being
     /// written; or the system has no memory files.
     pub(crate) fn copy_of(file: &File, before: &Metadata, path: &Path) -> Result<Self, Error> {
+        check_size(before.len())?;
         let memory = memory_file(path).map_err(|error| {
             refuse(
                 format!("it cannot be read into a memory file: {error}"),
@@ -71,12 +72,7 @@ impl SealedImage {
         let mut memory = File::from(memory);
         let copied =
             io::copy(&mut { file }.take(LARGEST + 1), &mut memory).map_err(|error| unreadable(&error))?;
-        if copied > LARGEST {
-            return Err(refuse(
-                format!("larger than {} MiB", LARGEST >> 20),
-                "put the plugin's .so here, or remove the file",
-            ));
-        }
+        check_size(copied)?;
         let after = file.metadata().map_err(|error| unreadable(&error))?;
         if copied != before.len() || last_change(before) != last_change(&after) {
             return Err(refuse(
@@ -193,6 +189,20 @@ pub(crate) fn open_regular(path: &Path) -> Result<(File, Metadata), Error> {
         .map_err(|error| unreadable(&error))?;
     let metadata = check(file.metadata().map_err(|error| unreadable(&error))?)?;
     Ok((file, metadata))
+}
+
+/// Whether a library of so many bytes is read at all.
+///
+/// # Errors
+/// [`PluginLoad`](plugin_api::ErrorKind::PluginLoad) for more than 1 GiB.
+pub(crate) fn check_size(bytes: u64) -> Result<(), Error> {
+    if bytes <= LARGEST {
+        return Ok(());
+    }
+    Err(refuse(
+        format!("larger than {} MiB", LARGEST >> 20),
+        "put the plugin's .so here, or remove the file",
+    ))
 }
 
 /// The error for what is no file.

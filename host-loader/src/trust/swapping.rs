@@ -9,7 +9,7 @@ use std::thread;
 use plugin_api::Config;
 use sha2::{Digest as _, Sha256};
 
-use super::{Admission, PluginLock, TrustOptions};
+use super::{Admission, PluginLock, Tree, TrustOptions};
 
 /// How often the file is swapped at least, and checked at least.
 const TIMES: usize = 10_000;
@@ -54,7 +54,7 @@ fn a_file_that_is_swapped_while_it_is_checked_is_loaded_with_the_locked_content_
         .write(dir.path())
         .unwrap();
     let trust = Arc::new(TrustOptions::default().resolve(&Config::default()).unwrap());
-    let admission = Admission::examine(&trust, &file, false).unwrap();
+    let admission = Admission::examine(&trust, &file, Tree::searched(dir.path(), true), None).unwrap();
 
     let (swaps, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
     let (mut loaded, mut refused, mut checks) = (0, 0, 0);

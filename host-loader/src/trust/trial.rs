@@ -14,9 +14,10 @@ use std::time::{Duration, Instant};
 use plugin_api::{Error, Result};
 
 use super::SealedImage;
+use crate::audit::BundledLibrary;
 use crate::elf_image::refuse;
 use crate::loader;
-use process::BEGUN;
+use process::{BEGUN, hashes_of};
 use tail::Tail;
 use verdict::{Ended, verdict};
 
@@ -54,9 +55,16 @@ pub(super) enum Failed {
 }
 
 impl Trial {
-    /// Loads the image of this file in another process. Blocks until that has ended, or the time is up.
-    pub(super) fn run(&self, file: &Path, image: &SealedImage) -> std::result::Result<(), Failed> {
+    /// Loads the image of this file in another process, with the libraries that it brings along. Blocks until that has
+    /// ended, or the time is up.
+    pub(super) fn run(
+        &self,
+        file: &Path,
+        image: &SealedImage,
+        bundle: &[BundledLibrary],
+    ) -> std::result::Result<(), Failed> {
         let program = self.program().map_err(Failed::Orderly)?;
+        let hashes = hashes_of(bundle).map_err(Failed::Orderly)?;
         let cannot = |error: io::Error| {
             Failed::Orderly(refuse(
                 format!("it cannot be tried with {}: {error}", program.display()),
@@ -67,6 +75,7 @@ impl Trial {
             .args(VERBS)
             .arg(self.time_limit.as_millis().to_string())
             .arg(file)
+            .args(hashes)
             .stdin(image.duplicate().map_err(cannot)?)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -1,9 +1,10 @@
 //! Plugins that bring shared libraries along.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use host_loader::PluginLock;
+use host_loader::{FileSystems, FileSystemsBuilder, PluginLock};
 use tempfile::TempDir;
 
 use crate::failures::expected;
@@ -81,6 +82,13 @@ impl Bundles {
                 "{name}: {fate:?}"
             );
         }
+    }
+
+    /// The registry of these plugins alone.
+    fn builder(&self) -> FileSystemsBuilder {
+        FileSystems::builder()
+            .search_environment(false)
+            .plugin_dir(self.plugins.path())
     }
 
     /// The text with which the plugin `one` is refused, which has these parts.
@@ -267,4 +275,48 @@ fn what_is_bundled_is_under_the_lock_like_the_plugin_itself() {
     for part in [text(&beside).as_str(), "SHA-256", "fsplug plugins lock"] {
         assert!(printed.contains(part), "'{part}' is not in: {printed}");
     }
+}
+
+#[test]
+fn what_is_bundled_and_others_may_change_is_refused_when_it_is_found() {
+    let bundles = Bundles::new();
+    let library = bundles.library(1, None);
+    bundles.plugin(1, &library, &[]);
+    let beside = bundles.bundle(1, &library);
+    fs::set_permissions(&beside, Permissions::from_mode(0o666)).unwrap();
+    let reports = bundles.builder().build().unwrap().plugins();
+    let error = reports[0].error.as_ref().unwrap().to_string();
+    for part in ["bundled/libdep-", "others may write", "0666", "chmod go-w"] {
+        assert!(error.contains(part), "'{part}' is not in: {error}");
+    }
+}
+
+#[test]
+fn a_plugin_is_tried_with_the_bundled_library_that_was_checked_or_not_at_all() {
+    let bundles = Bundles::new();
+    let library = bundles.library(1, None);
+    bundles.plugin(1, &library, &[]);
+    let beside = bundles.bundle(1, &library);
+    let soname = library.file_name().unwrap().to_str().unwrap();
+    let other = bundles.library(2, Some(soname));
+    // What happens to the file after it was checked.
+    let program = bundles.path("swapping");
+    let tries = |command: &str| {
+        let fsplug = env!("CARGO_BIN_EXE_fsplug");
+        fs::write(&program, format!("#!/bin/sh\n{command}\nexec {fsplug} \"$@\"\n")).unwrap();
+        fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+        let registry = bundles
+            .builder()
+            .trial_program(&program)
+            .quarantine_dir(bundles.path("quarantine"))
+            .build()
+            .unwrap();
+        let reports = registry.check_plugins(true);
+        reports[0].error.as_ref().map(ToString::to_string)
+    };
+    assert_eq!(tries(""), None);
+    let swap = format!("cp {} {}", other.display(), beside.display());
+    let error = tries(&swap).unwrap();
+    assert!(error.contains("not the one that was checked"), "{error}");
+    assert!(!bundles.path("quarantine").exists());
 }

@@ -265,6 +265,17 @@ fn what_cannot_be_read_is_reported_and_nothing_waits_for_it() {
 }
 
 #[test]
+fn a_file_that_is_larger_than_any_library_is_not_looked_into() {
+    let dir = PluginDir::new();
+    let path = dir.add("good", acceptable());
+    let file = fs::OpenOptions::new().write(true).open(path).unwrap();
+    // It takes no room on the disk.
+    file.set_len((1 << 30) + 1).unwrap();
+    let error = dir.report().error.unwrap().to_string();
+    assert_has(&error, &["larger than 1024 MiB", "remove the file"]);
+}
+
+#[test]
 fn one_broken_plugin_keeps_no_other_from_being_found() {
     let dir = PluginDir::new();
     dir.add("a-text", b"text");

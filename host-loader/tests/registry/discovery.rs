@@ -11,6 +11,7 @@ use host_loader::plugin_api::{Config, ErrorKind};
 use tempfile::TempDir;
 
 use crate::fake_plugin::FakeFactory;
+use crate::log::Log;
 use crate::shared_object::{PluginDir, acceptable, compile, manifest};
 
 #[test]
@@ -75,6 +76,31 @@ fn a_missing_plugin_directory_is_no_error_and_an_empty_plugin_is_one_that_names_
         "{text}"
     );
     assert!(text.contains(empty.to_str().unwrap()), "{text}");
+}
+
+#[test]
+fn plugins_for_java_are_counted_and_neither_candidates_nor_warned_of() {
+    let dir = PluginDir::new();
+    for name in ["metrics-prometheus", "s3-fs-hadoop"] {
+        fs::create_dir(dir.path().join(name)).unwrap();
+        fs::write(dir.path().join(name).join(format!("flink-{name}.jar")), b"PK").unwrap();
+        fs::write(dir.path().join(name).join("README.txt"), b"").unwrap();
+    }
+    let found = |registry: &FileSystems| {
+        let selection = registry.selection(&registry.resolve("good://a/b").unwrap());
+        selection.searched[0].found.clone()
+    };
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).finish();
+    let registry = tracing::subscriber::with_default(subscriber, || dir.registry());
+    assert_eq!(log.text(), "");
+    assert!(registry.plugins().is_empty());
+    assert_eq!(found(&registry), "no plugin, 2 Java plugins");
+    // One that is both is a plugin.
+    fs::write(dir.path().join("s3-fs-hadoop/good.so"), acceptable()).unwrap();
+    let registry = dir.registry();
+    assert_eq!(registry.plugins().len(), 1);
+    assert_eq!(found(&registry), "1 plugin, 1 Java plugin");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use host_loader::FileSystems;
 use host_loader::plugin_api::{Config, ErrorKind, FileSystem, FileSystemExt};
 
 use crate::fake_plugin::{FakeFactory, manifest};
+use crate::shared_object::PluginDir;
 
 fn registry(factory: &Arc<FakeFactory>) -> FileSystems {
     FileSystems::builder()
@@ -256,6 +257,23 @@ fn the_fallback_plugin_serves_what_no_plugin_names_and_nobody_else_is_made_for()
         "{error}"
     );
     get(&wrong, "y://a/k");
+}
+
+#[test]
+fn a_known_plugin_that_is_there_and_refused_is_not_called_not_installed() {
+    let dir = PluginDir::new();
+    let path = dir.add("s3-native", b"no library");
+    let registry = dir.registry();
+    let error = block_on(registry.open_path("s3://bucket/k")).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::UnknownScheme);
+    let text = error.to_string();
+    for part in [
+        "the plugin s3-native serves it; known: file",
+        &format!("{} is broken: ", path.display()),
+    ] {
+        assert!(text.contains(part), "'{part}' is not in: {text}");
+    }
+    assert!(!text.contains("not installed"), "{text}");
 }
 
 #[test]

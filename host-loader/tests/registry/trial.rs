@@ -142,6 +142,20 @@ fn what_ends_the_process_that_tries_it_is_told_remembered_and_not_started_again(
 }
 
 #[test]
+fn a_trial_that_is_interrupted_is_not_held_against_the_plugin() {
+    for (signal, name) in [(1, "SIGHUP"), (2, "SIGINT"), (9, "SIGKILL"), (15, "SIGTERM")] {
+        let place = Place::new();
+        place.add(&format!("loop {{ raise({signal}); }}"));
+        let parts = ["interrupted from outside", name, "try again"];
+        for times in 1..=2 {
+            assert_has(&first_use(&place.trying()), &parts);
+            assert_eq!(place.times_started(), times);
+        }
+        assert!(!place.state.path().join("quarantine").exists());
+    }
+}
+
+#[test]
 fn what_does_not_come_to_an_end_is_ended() {
     let place = Place::new();
     place.add("loop { pause(); }");

@@ -179,6 +179,55 @@ fn a_lock_can_be_required_by_the_program_or_the_configuration() {
 }
 
 #[test]
+fn a_plugin_toml_is_under_the_lock_and_not_to_be_changed_by_others_like_the_library() {
+    let dir = PluginDir::new();
+    let library = dir.add("good", acceptable());
+    let toml = library.with_file_name("plugin.toml");
+    let write = |priority: u32| {
+        let text = format!("manifest_version = 1\n[[scheme]]\nname = 'good'\npriority = {priority}\n");
+        fs::write(&toml, text).unwrap();
+        set_mode(&toml, 0o644);
+    };
+    write(1);
+    lock(&dir);
+    let registry = builder(&dir).require_locked().build().unwrap();
+    assert_was_loaded(&first_use(&registry));
+
+    write(2);
+    let texts = refusals(&builder(&dir).build().unwrap());
+    let parts = [
+        "its plugin.toml is refused",
+        "its SHA-256 is",
+        "plugins lock --dir",
+    ];
+    assert_has(&texts[0], &parts);
+    lock(&dir);
+    let registry = builder(&dir).build().unwrap();
+    // What counts is what was read, whatever is there later.
+    write(3);
+    assert_was_loaded(&first_use(&registry));
+    // And the lock as it is when the plugin is loaded.
+    lock(&dir);
+    let registry = builder(&dir).build().unwrap();
+    write(4);
+    lock(&dir);
+    assert_has(&first_use(&registry), &parts);
+
+    fs::remove_file(&toml).unwrap();
+    lock(&dir);
+    write(1);
+    let texts = refusals(&builder(&dir).build().unwrap());
+    assert_has(&texts[0], &["its plugin.toml is refused", "does not list it"]);
+
+    fs::remove_file(PluginLock::path(dir.path())).unwrap();
+    set_mode(&toml, 0o666);
+    let texts = refusals(&builder(&dir).build().unwrap());
+    assert_has(&texts[0], &["plugin.toml", "others may write", "chmod go-w"]);
+    let trusting = builder(&dir).check_permissions(false).build().unwrap();
+    assert_was_loaded(&first_use(&trusting));
+}
+
+#[test]
 fn a_plugin_that_others_may_change_is_refused_unless_the_program_takes_the_risk() {
     let dir = PluginDir::new();
     let path = dir.add("good", acceptable());
@@ -215,6 +264,61 @@ fn a_link_out_of_the_plugin_directory_is_refused() {
         .search_environment(false)
         .plugin_file(&link);
     assert_was_loaded(&first_use(&named.build().unwrap()));
+}
+
+/// The file of the plugin that serves the scheme `good`.
+fn chosen(registry: &FileSystems) -> String {
+    let selection = registry.selection(&registry.resolve("good://a/b").unwrap());
+    selection.chosen().unwrap().origin.clone()
+}
+
+#[test]
+fn a_plugin_that_is_refused_does_not_take_the_place_of_a_later_one() {
+    let (first, second) = (PluginDir::new(), PluginDir::new());
+    let refused = first.add("good", acceptable());
+    let good = second.add("good", acceptable());
+    let both = || {
+        FileSystems::builder()
+            .search_environment(false)
+            .plugin_dir(first.path())
+            .plugin_dir(second.path())
+    };
+    assert_eq!(chosen(&both().build().unwrap()), refused.to_str().unwrap());
+    // By an empty lock, for want of one, and for its mode.
+    PluginLock::default().write(first.path()).unwrap();
+    let by_lock = both().build().unwrap();
+    fs::remove_file(PluginLock::path(first.path())).unwrap();
+    lock(&second);
+    let by_want = both().require_locked().build().unwrap();
+    set_mode(&refused, 0o666);
+    let by_mode = both().build().unwrap();
+    for registry in [by_lock, by_want, by_mode] {
+        assert_eq!(chosen(&registry), good.to_str().unwrap());
+        assert_eq!(refusals(&registry).len(), 1);
+        assert_eq!(registry.plugins()[1].shadowed_by, None);
+        assert_was_loaded(&first_use(&registry));
+    }
+}
+
+#[test]
+fn a_link_that_is_refused_does_not_hide_the_file_that_it_leads_to() {
+    let (links, real) = (PluginDir::new(), PluginDir::new());
+    let target = real.add("good", acceptable());
+    fs::create_dir(links.path().join("good")).unwrap();
+    set_mode(&links.path().join("good"), 0o755);
+    symlink(&target, links.path().join("good/good.so")).unwrap();
+    let of = |first: &PluginDir, second: &PluginDir| {
+        let registry = FileSystems::builder()
+            .search_environment(false)
+            .plugin_dir(first.path())
+            .plugin_dir(second.path())
+            .build()
+            .unwrap();
+        (chosen(&registry), refusals(&registry).len())
+    };
+    let target = target.to_str().unwrap().to_owned();
+    assert_eq!(of(&links, &real), (target.clone(), 1));
+    assert_eq!(of(&real, &links), (target, 0));
 }
 
 #[test]

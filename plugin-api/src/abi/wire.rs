@@ -189,6 +189,7 @@ pub struct Status {
 }
 
 impl From<FileStatus> for Status {
+    #[inline]
     fn from(status: FileStatus) -> Self {
         Self {
             location: status.location.into(),

@@ -80,9 +80,8 @@ impl Session {
     /// The location that a path of the command line stands for.
     pub(crate) fn resolve(&self, path: &str) -> Result<Location, Error> {
         match self.file_systems.resolve(path) {
-            Ok(location) => Ok(without_dots(location)),
-            Err(error) if error.message().contains(path) => Err(error),
-            Err(error) => Err(error.with_path(path)),
+            Err(error) if !error.message().contains(path) => Err(error.with_path(path)),
+            resolved => resolved,
         }
     }
 
@@ -161,35 +160,5 @@ impl Session {
             }
         }
         self.status
-    }
-}
-
-/// A local path without its `.` segments and doubled slashes, which mean nothing there and only get
-/// in the way of a reader. What is served by a plugin stays as it is.
-fn without_dots(location: Location) -> Location {
-    if location.scheme() != "file" {
-        return location;
-    }
-    let segments = location.key().split('/');
-    let kept: Vec<&str> = segments.filter(|segment| !matches!(*segment, "" | ".")).collect();
-    let slash = if location.key().ends_with('/') && !kept.is_empty() {
-        "/"
-    } else {
-        ""
-    };
-    location.with_key(&format!("{}{slash}", kept.join("/")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_local_paths_lose_their_dots() {
-        let cleaned = |text: &str| without_dots(Location::parse(text).unwrap()).to_string();
-        assert_eq!(cleaned("file:///a/./b//c/."), "file:///a/b/c");
-        assert_eq!(cleaned("file:///a/../b/"), "file:///a/../b/");
-        assert_eq!(cleaned("file:///."), "file:///");
-        assert_eq!(cleaned("s3://b/a/./b//c"), "s3://b/a/./b//c");
     }
 }

@@ -14,7 +14,7 @@ const FULL: &str = r#"
     min_minor = 0
     [library]
     linux_amd64 = { path = "x.so", sha256 = "00000000000000000000000000000000000000000000000000000000000000ff" }
-    linux_arm64 = { path = "arm/x.so" }
+    linux_arm64 = { path = "x-arm.so" }
     [[scheme]]
     name = "S3"
     priority = 5
@@ -105,19 +105,7 @@ fn a_file_that_cannot_be_used_says_where_and_why() {
             "no library for linux_amd64, but for: linux_arm64",
         ),
         (
-            "manifest_version = 1\n[library]\nlinux_amd64 = {path='../x'}",
-            "not below its directory",
-        ),
-        (
-            "manifest_version = 1\n[library]\nlinux_amd64 = {path='/x'}",
-            "not below its directory",
-        ),
-        (
-            "manifest_version = 1\n[library]\nlinux_amd64 = {path=''}",
-            "not below its directory",
-        ),
-        (
-            "manifest_version = 1\n[library]\nlinux_amd64 = {path='x',sha256='0'}",
+            "manifest_version = 1\n[library]\nlinux_amd64 = {path='x.so',sha256='0'}",
             "64 hexadecimal digits",
         ),
     ] {
@@ -127,6 +115,23 @@ fn a_file_that_cannot_be_used_says_where_and_why() {
             !error.message().contains('\n') && !error.remedy().is_empty(),
             "{error}"
         );
+    }
+}
+
+#[test]
+fn a_library_is_named_by_its_file_name_alone() {
+    for path in [
+        "../x.so", "/x.so", "lib/x.so", "./x.so", "..", "", "x", "x.so.1", ".so",
+    ] {
+        let text = format!("manifest_version = 1\n[library]\nlinux_amd64 = {{path='{path}'}}");
+        let error = parse(&text).unwrap_err();
+        assert!(
+            error.message().contains(&format!(
+                "names the library '{path}', which is not the name of a .so"
+            )),
+            "{error}"
+        );
+        assert!(error.remedy().contains("without a directory"), "{error}");
     }
 }
 

@@ -11,10 +11,12 @@ use std::time::Duration;
 
 use plugin_api::{Error, ErrorKind, Result};
 
+use crate::audit::BundledLibrary;
+use crate::discovery::Inspected;
 use crate::elf_image::refuse;
+use crate::loader;
 use crate::telemetry::HostTelemetry;
-use crate::trust::SealedImage;
-use crate::{discovery, loader};
+use crate::trust::{SealedImage, open_regular};
 
 /// How much longer the process lives at most, if nobody is left to end it.
 const GRACE: Duration = Duration::from_secs(5);
@@ -36,6 +38,9 @@ pub fn try_load_plugin(mut arguments: impl Iterator<Item = OsString>) -> ExitCod
     let (Some(limit), Some(file)) = (limit, arguments.next()) else {
         return ExitCode::from(2);
     };
+    let hashes: Vec<String> = arguments
+        .map(|hash| hash.to_string_lossy().into_owned())
+        .collect();
     // Whoever started this process may be gone before it.
     thread::spawn(move || {
         thread::sleep(Duration::from_millis(limit) + GRACE);
@@ -48,7 +53,7 @@ pub fn try_load_plugin(mut arguments: impl Iterator<Item = OsString>) -> ExitCod
     {
         return ExitCode::from(3);
     }
-    let (line, code) = match load_standard_input(Path::new(&file)) {
+    let (line, code) = match load_standard_input(Path::new(&file), &hashes) {
         Ok(()) => (LOADED.to_owned(), 0),
         Err(error) => (format!("{REFUSED}{}", write_error(&error)), 1),
     };
@@ -61,12 +66,25 @@ pub fn try_load_plugin(mut arguments: impl Iterator<Item = OsString>) -> ExitCod
     }
 }
 
-fn load_standard_input(file: &Path) -> Result<()> {
+/// The SHA-256 of each library of a bundle, in hexadecimal. By them this process, which reads the files anew, knows
+/// those that were checked before it was started.
+pub(super) fn hashes_of(bundle: &[BundledLibrary]) -> Result<Vec<String>> {
+    let hash = |library: &BundledLibrary| library.image.sha256().map(hex::encode);
+    bundle.iter().map(hash).collect()
+}
+
+fn load_standard_input(file: &Path, hashes: &[String]) -> Result<()> {
     let input = io::stdin().as_fd().try_clone_to_owned()?;
     let image = SealedImage::inherited(input)?;
-    let present = discovery::inspect_image(file, &image);
+    let present = Inspected::of(file, &image.content(), &open_regular);
     if let Some(error) = present.error {
         return Err(error);
+    }
+    if hashes_of(&present.bundle)? != hashes {
+        return Err(refuse(
+            "a library that it brings along is not the one that was checked a moment ago",
+            "try again when nobody writes to its directory",
+        ));
     }
     loader::load(
         image,

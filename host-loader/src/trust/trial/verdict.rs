@@ -40,6 +40,16 @@ pub(super) fn verdict(ended: &Ended, program: &Path, time_limit: Duration) -> Re
         )));
     };
     if let Some(signal) = status.signal() {
+        // A terminal, a service manager or the kernel in need of memory has no opinion about the plugin.
+        if [libc::SIGHUP, libc::SIGINT, libc::SIGKILL, libc::SIGTERM].contains(&signal) {
+            return Err(Failed::Orderly(refuse(
+                format!(
+                    "its trial was interrupted from outside, with {}{said}",
+                    signal_name(signal)
+                ),
+                "try again",
+            )));
+        }
         return Err(Failed::Fatal(format!(
             "loading it ended the process with {}{said}",
             signal_name(signal)
@@ -136,6 +146,12 @@ mod tests {
                 "",
                 "",
                 "fatal: loading it ended the process with signal 64",
+            ),
+            (
+                Some(libc::SIGKILL),
+                LOADED,
+                "noise",
+                "orderly: its trial was interrupted from outside, with SIGKILL; it said: noise; try again",
             ),
             (
                 Some(EXIT_1),

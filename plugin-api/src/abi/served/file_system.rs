@@ -34,7 +34,7 @@ impl FileSystemAbi for Entered<Arc<dyn FileSystem>> {
     fn status<'a>(&'a self, path: LocationRef<'a>) -> WireFuture<'a, Status> {
         self.enter.future("status", async move {
             let path = path.to_location()?;
-            Ok((**self).status(&path).await?.into())
+            (**self).status(&path).await.map(Status::from)
         })
     }
 

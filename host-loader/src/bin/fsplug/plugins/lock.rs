@@ -83,8 +83,8 @@ fn update(session: &mut Session, dir: &Path, check: bool) -> Result<bool, Failur
             (false, _, number) => format!("written, {number} changed"),
         };
         let number = match now.len() {
-            1 => "1 library".to_owned(),
-            number => format!("{number} libraries"),
+            1 => "1 file".to_owned(),
+            number => format!("{number} files"),
         };
         session
             .output
@@ -97,13 +97,9 @@ fn update(session: &mut Session, dir: &Path, check: bool) -> Result<bool, Failur
 fn where_plugins_are(session: &Session) -> Vec<PathBuf> {
     let mut directories: Vec<PathBuf> = Vec::new();
     for report in session.file_systems.plugins() {
-        let is_library = report.path.extension().is_some_and(|extension| extension == "so");
-        let directory = report.path.parent().and_then(Path::parent);
-        if let Some(directory) = directory
-            && is_library
-            && directories.iter().all(|known| known != directory)
-        {
-            directories.push(directory.to_owned());
+        let is_file_in_it = report.path != report.directory && report.path.is_file();
+        if is_file_in_it && !directories.contains(&report.directory) {
+            directories.push(report.directory);
         }
     }
     directories
