@@ -14,7 +14,7 @@ use async_ffi::BorrowingFfiFuture;
 
 use super::error::{WireResult, to_wire};
 use super::fork::{check_fork, is_forked_child};
-use super::gate::Gate;
+use super::gate::{Gate, Visit};
 use crate::{Error, ErrorKind, FileSystemFactory, Result};
 
 /// A future on the wire. It may borrow from the call's arguments, since it is polled in place.
@@ -138,7 +138,12 @@ impl Enter {
     where
         T: Send + 'a,
     {
-        self.last_future(operation, self.gate.run(code))
+        BorrowingFfiFuture::new(InPlace {
+            enter: self,
+            operation,
+            visit: Some(self.gate.visit()),
+            code: Some(code),
+        })
     }
 
     /// Makes a wire future of what ends an object, which is possible at any time.
@@ -153,6 +158,7 @@ impl Enter {
         BorrowingFfiFuture::new(InPlace {
             enter: self,
             operation,
+            visit: None,
             code: Some(code),
         })
     }
@@ -196,7 +202,9 @@ pub(super) fn panic_error(operation: &'static str, panic: Box<dyn Any + Send>) -
 struct InPlace<'a, F> {
     enter: &'a Enter,
     operation: &'static str,
-    /// `None` once it is complete or has panicked. Structurally pinned.
+    /// `None` for what is possible at any time.
+    visit: Option<Visit<'a>>,
+    /// `None` once it has panicked. Structurally pinned.
     code: Option<F>,
 }
 
@@ -209,16 +217,23 @@ impl<T, F: Future<Output = Result<T>>> Future for InPlace<'_, F> {
         let this = unsafe { self.get_unchecked_mut() };
         // SAFETY: as above; the other fields are not pinned.
         let mut code = unsafe { Pin::new_unchecked(&mut this.code) };
-        let operation = this.operation;
-        // Results may be large: this one is written where it stays.
+        let (operation, visit) = (this.operation, &mut this.visit);
+        let wire = |result: Result<T>| to_wire(result.map_err(|error| named(error, operation)));
+        // Results may be large: they become what crosses as soon as they are there, and are moved as little as possible.
         let mut polled = Poll::Pending;
         let outcome = check_fork().and_then(|()| {
             this.enter.run(operation, || {
-                polled = match code.as_mut().as_pin_mut() {
-                    Some(code) => code.poll(cx),
-                    None => Poll::Ready(Err(Error::new(ErrorKind::Closed, "polled again after its end"))),
-                }
-                .map(|result| to_wire(result.map_err(|error| named(error, operation))));
+                let mut poll = |cx: &mut Context<'_>| match code.as_mut().as_pin_mut() {
+                    Some(code) => code.poll(cx).map(wire),
+                    None => Poll::Ready(wire(Err(Error::new(
+                        ErrorKind::Closed,
+                        "polled again after its end",
+                    )))),
+                };
+                polled = match visit {
+                    Some(visit) => visit.poll(cx, poll, |error| wire(Err(error))),
+                    None => poll(cx),
+                };
             })
         });
         match outcome {
@@ -227,6 +242,7 @@ impl<T, F: Future<Output = Result<T>>> Future for InPlace<'_, F> {
                 let error = named(error, operation);
                 // What is left of it may panic again while it is dropped.
                 let _ = this.enter.run(operation, || code.set(None));
+                this.visit = None;
                 Poll::Ready(to_wire(Err::<T, _>(error)))
             }
         }

@@ -63,12 +63,17 @@ impl Gate {
     /// [`ErrorKind::Closed`] then. In the child of a fork too.
     pub fn run<T, F: Future<Output = Result<T>>>(&self, call: F) -> Run<'_, F> {
         Run {
-            visit: Visit {
-                gate: self,
-                is_inside: false,
-                slot: None,
-            },
+            visit: self.visit(),
             call,
+        }
+    }
+
+    /// A call that is still outside.
+    pub(super) fn visit(&self) -> Visit<'_> {
+        Visit {
+            gate: self,
+            is_inside: false,
+            slot: None,
         }
     }
 
@@ -187,29 +192,40 @@ impl<T, F: Future<Output = Result<T>>> Future for Run<'_, F> {
             let this = self.get_unchecked_mut();
             (&mut this.visit, Pin::new_unchecked(&mut this.call))
         };
-        if let Err(error) = visit.go_on() {
-            visit.end();
-            return Poll::Ready(Err(error));
-        }
-        let polled = call.poll(cx);
-        if polled.is_pending() {
-            visit.wait(cx.waker());
-        } else {
-            visit.end();
-        }
-        polled
+        visit.poll(cx, |cx| call.poll(cx), Err)
     }
 }
 
 /// The way of one call through a gate.
 #[derive(Debug)]
-struct Visit<'a> {
+pub(super) struct Visit<'a> {
     gate: &'a Gate,
     is_inside: bool,
     slot: Option<usize>,
 }
 
 impl Visit<'_> {
+    /// Polls the call as long as it may be inside; the answer is what `refuse` makes of the error otherwise.
+    #[inline]
+    pub(super) fn poll<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        call: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+        refuse: impl FnOnce(Error) -> T,
+    ) -> Poll<T> {
+        if let Err(error) = self.go_on() {
+            self.end();
+            return Poll::Ready(refuse(error));
+        }
+        let polled = call(cx);
+        if polled.is_pending() {
+            self.wait(cx.waker());
+        } else {
+            self.end();
+        }
+        polled
+    }
+
     /// Enters, or finds out whether it may stay.
     #[inline]
     fn go_on(&mut self) -> Result<()> {
