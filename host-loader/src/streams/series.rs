@@ -65,7 +65,7 @@ pub(crate) const STREAM_METRICS: &[(Metric, &[(&str, Read)])] = &[
         counter(
             "stream_refused_count",
             "waits",
-            "Waits for a limit that ended without a stream.",
+            "Waits for a limit that were refused in the end: the time was up, or the file system was closed.",
         ),
         &[("", |counts| number(counts.refused))],
     ),
