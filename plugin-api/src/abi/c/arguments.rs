@@ -3,6 +3,7 @@
 use std::ffi::{CStr, c_char};
 use std::ptr::NonNull;
 
+use super::numbers::{FSPLUG_INJECT_ENTROPY, FSPLUG_OVERWRITE, FSPLUG_RECURSIVE};
 use super::types::{
     CCompletion, CCopyOptions, CCreateOptions, CExtension, CFactoryOptions, CListOptions, COpenOptions, CPair,
 };
@@ -20,20 +21,47 @@ pub(super) fn refused(why: impl Into<String>) -> Error {
 /// # Safety
 /// It is `repr(C)`, its first member is the `usize` of its size, and it has no padding that matters and no member for
 /// which zero is not a value.
-pub(super) unsafe trait Options: Copy {}
+pub(super) unsafe trait Options: Copy {
+    /// What is not 0 in it and has to be: bits of its flags that have no meaning, and what is reserved.
+    fn unknown(&self) -> u32;
+}
 
 // SAFETY: `repr(C)` of numbers, pointers and optional functions behind `struct_size`.
-unsafe impl Options for CCompletion {}
+unsafe impl Options for CCompletion {
+    fn unknown(&self) -> u32 {
+        0
+    }
+}
 // SAFETY: as above.
-unsafe impl Options for CFactoryOptions {}
+unsafe impl Options for CFactoryOptions {
+    fn unknown(&self) -> u32 {
+        self.reserved
+    }
+}
 // SAFETY: as above.
-unsafe impl Options for CListOptions {}
+unsafe impl Options for CListOptions {
+    fn unknown(&self) -> u32 {
+        self.flags & !FSPLUG_RECURSIVE
+    }
+}
 // SAFETY: as above.
-unsafe impl Options for COpenOptions {}
+unsafe impl Options for COpenOptions {
+    fn unknown(&self) -> u32 {
+        0
+    }
+}
 // SAFETY: as above.
-unsafe impl Options for CCreateOptions {}
+unsafe impl Options for CCreateOptions {
+    fn unknown(&self) -> u32 {
+        self.flags & !(FSPLUG_OVERWRITE | FSPLUG_INJECT_ENTROPY) | self.reserved
+    }
+}
 // SAFETY: as above.
-unsafe impl Options for CCopyOptions {}
+unsafe impl Options for CCopyOptions {
+    fn unknown(&self) -> u32 {
+        self.reserved
+    }
+}
 
 /// The caller's struct: what an older caller does not know of is zero, and what this build does not know of has to be.
 ///
@@ -56,17 +84,18 @@ pub(super) unsafe fn options<T: Options>(options: *const T) -> Result<Option<T>>
     let common = size.min(size_of::<T>());
     // SAFETY: `common` bytes can be read, as the caller says, and fit into the struct; the two do not overlap.
     unsafe { std::ptr::copy_nonoverlapping(bytes, known.as_mut_ptr().cast::<u8>(), common) };
+    // SAFETY: all zeros are a value of `T`, and so is what a caller put into its members.
+    let known = unsafe { known.assume_init() };
     // SAFETY: `size` bytes can be read, as the caller says.
     let newer = unsafe { std::slice::from_raw_parts(bytes.add(common), size - common) };
-    if newer.iter().any(|&byte| byte != 0) {
+    if known.unknown() != 0 || newer.iter().any(|&byte| byte != 0) {
         return Err(Error::new(
             ErrorKind::Unsupported,
             "the caller sets an option that this plugin is too old to know",
         )
-        .with_remedy("use a newer plugin, or do without the option"));
+        .with_remedy("use a newer plugin, or set to 0 what is not used"));
     }
-    // SAFETY: all zeros are a value of `T`, and so is what a caller put into its members.
-    Ok(Some(unsafe { known.assume_init() }))
+    Ok(Some(known))
 }
 
 /// # Safety
