@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
+use super::handle::Object;
 use super::operation::{Completion, Operation, returned};
 use crate::abi::signals::runtime_thread_started;
 use crate::{Error, ErrorKind, Result};
@@ -69,19 +70,21 @@ impl Wake for Task {
 }
 
 /// Gives the operation to the threads.
-pub(super) fn start(operation: Operation, completion: Completion) -> Result<()> {
+pub(super) fn start(operation: Operation, mut completion: Completion) -> Result<()> {
     DRIVER.ensure_one_thread().map_err(|error| {
         Error::new(ErrorKind::Exhausted, "no thread can be started for the operation")
             .with_source(&error)
             .with_remedy("raise the limit of threads, or make the call without a completion")
     })?;
+    let place = completion.operation.take();
     let task = Arc::new(Task {
-        running: Mutex::new(None),
+        running: Mutex::new(Some((operation, completion))),
         is_queued: AtomicBool::new(false),
         is_cancelled: AtomicBool::new(false),
     });
-    completion.give_handle(&task);
-    *lock(&task.running) = Some((operation, completion));
+    if let Some(place) = place {
+        place.give(Object::Operation(Arc::clone(&task)));
+    }
     task.wake();
     Ok(())
 }

@@ -12,7 +12,7 @@ use super::plugin::{CONTENT, Door, kind, ok, taken};
 use crate::ErrorKind;
 
 /// What a callback was called with.
-type Told = Option<(ErrorKind, String)>;
+pub(super) type Told = Option<(ErrorKind, String)>;
 
 unsafe extern "C" fn tell(context: *mut c_void, error: *mut CError) {
     // SAFETY: the context is the sender of `told`, which stays.
@@ -21,12 +21,12 @@ unsafe extern "C" fn tell(context: *mut c_void, error: *mut CError) {
 }
 
 /// Somebody to be told, and what was told. The sender is still in use when what it sent has arrived, so it stays.
-fn told() -> (&'static Sender<Told>, Receiver<Told>) {
+pub(super) fn told() -> (&'static Sender<Told>, Receiver<Told>) {
     let (sender, receiver) = channel();
     (Box::leak(Box::new(sender)), receiver)
 }
 
-fn completion(sender: &Sender<Told>, operation: *mut *mut COperation) -> CCompletion {
+pub(super) fn completion(sender: &Sender<Told>, operation: *mut *mut COperation) -> CCompletion {
     CCompletion {
         struct_size: size_of::<CCompletion>(),
         done: Some(tell),
