@@ -4,7 +4,7 @@ use std::ffi::CString;
 use std::ops::Range;
 use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
@@ -31,6 +31,23 @@ impl State {
         *self.is_free.lock().unwrap() = true;
         for waker in self.wakers.lock().unwrap().drain(..) {
             waker.wake();
+        }
+    }
+
+    /// Has every poll of what waits block until the guard is dropped.
+    pub(super) fn block_polls(&self) -> MutexGuard<'_, bool> {
+        self.is_free.lock().unwrap()
+    }
+
+    /// How often what waits was polled.
+    pub(super) fn polls(&self) -> usize {
+        self.wakers.lock().unwrap().len()
+    }
+
+    /// Wakes all that wait, for nothing.
+    pub(super) fn wake(&self) {
+        for waker in &*self.wakers.lock().unwrap() {
+            waker.wake_by_ref();
         }
     }
 
