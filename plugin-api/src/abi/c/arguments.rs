@@ -1,8 +1,10 @@
 //! What the caller passes: texts, structs that know their size, places for results, lent memory.
 
 use std::ffi::{CStr, c_char};
+use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
+use super::numbers::{FSPLUG_INJECT_ENTROPY, FSPLUG_OVERWRITE, FSPLUG_RECURSIVE};
 use super::types::{
     CCompletion, CCopyOptions, CCreateOptions, CExtension, CFactoryOptions, CListOptions, COpenOptions, CPair,
 };
@@ -20,31 +22,68 @@ pub(super) fn refused(why: impl Into<String>) -> Error {
 /// # Safety
 /// It is `repr(C)`, its first member is the `usize` of its size, and it has no padding that matters and no member for
 /// which zero is not a value.
-pub(super) unsafe trait Options: Copy {}
+pub(super) unsafe trait Options: Copy {
+    /// What is not 0 in it and has to be: bits of its flags that have no meaning, and what is reserved.
+    fn unknown(&self) -> u32;
+}
 
 // SAFETY: `repr(C)` of numbers, pointers and optional functions behind `struct_size`.
-unsafe impl Options for CCompletion {}
+unsafe impl Options for CCompletion {
+    fn unknown(&self) -> u32 {
+        0
+    }
+}
 // SAFETY: as above.
-unsafe impl Options for CFactoryOptions {}
+unsafe impl Options for CFactoryOptions {
+    fn unknown(&self) -> u32 {
+        self.reserved
+    }
+}
 // SAFETY: as above.
-unsafe impl Options for CListOptions {}
+unsafe impl Options for CListOptions {
+    fn unknown(&self) -> u32 {
+        self.flags & !FSPLUG_RECURSIVE
+    }
+}
 // SAFETY: as above.
-unsafe impl Options for COpenOptions {}
+unsafe impl Options for COpenOptions {
+    fn unknown(&self) -> u32 {
+        0
+    }
+}
 // SAFETY: as above.
-unsafe impl Options for CCreateOptions {}
+unsafe impl Options for CCreateOptions {
+    fn unknown(&self) -> u32 {
+        self.flags & !(FSPLUG_OVERWRITE | FSPLUG_INJECT_ENTROPY) | self.reserved
+    }
+}
 // SAFETY: as above.
-unsafe impl Options for CCopyOptions {}
+unsafe impl Options for CCopyOptions {
+    fn unknown(&self) -> u32 {
+        self.reserved
+    }
+}
 
 /// The caller's struct: what an older caller does not know of is zero, and what this build does not know of has to be.
 ///
 /// # Safety
 /// `options` is null or points to as many readable bytes as its first member says.
 pub(super) unsafe fn options<T: Options>(options: *const T) -> Result<Option<T>> {
+    // SAFETY: the caller's promise is passed on.
+    let read = unsafe { known_part(options)? };
+    read.map(|(known, is_all)| is_all.map(|()| known)).transpose()
+}
+
+/// What this build knows of the caller's struct, and an error if that is not all that the caller set.
+///
+/// # Safety
+/// As for [`options`].
+pub(super) unsafe fn known_part<T: Options>(options: *const T) -> Result<Option<(T, Result<()>)>> {
     if options.is_null() {
         return Ok(None);
     }
     let bytes = options.cast::<u8>();
-    let mut known = std::mem::MaybeUninit::<T>::zeroed();
+    let mut known = MaybeUninit::<T>::zeroed();
     // SAFETY: the caller says that it points to a struct that begins with its size.
     let size = unsafe { bytes.cast::<usize>().read_unaligned() };
     if !(size_of::<usize>()..=MAX_STRUCT).contains(&size) {
@@ -56,17 +95,20 @@ pub(super) unsafe fn options<T: Options>(options: *const T) -> Result<Option<T>>
     let common = size.min(size_of::<T>());
     // SAFETY: `common` bytes can be read, as the caller says, and fit into the struct; the two do not overlap.
     unsafe { std::ptr::copy_nonoverlapping(bytes, known.as_mut_ptr().cast::<u8>(), common) };
+    // SAFETY: all zeros are a value of `T`, and so is what a caller put into its members.
+    let known = unsafe { known.assume_init() };
     // SAFETY: `size` bytes can be read, as the caller says.
     let newer = unsafe { std::slice::from_raw_parts(bytes.add(common), size - common) };
-    if newer.iter().any(|&byte| byte != 0) {
-        return Err(Error::new(
+    let is_all = if known.unknown() == 0 && newer.iter().all(|&byte| byte == 0) {
+        Ok(())
+    } else {
+        Err(Error::new(
             ErrorKind::Unsupported,
             "the caller sets an option that this plugin is too old to know",
         )
-        .with_remedy("use a newer plugin, or do without the option"));
-    }
-    // SAFETY: all zeros are a value of `T`, and so is what a caller put into its members.
-    Ok(Some(unsafe { known.assume_init() }))
+        .with_remedy("use a newer plugin, or set to 0 what is not used"))
+    };
+    Ok(Some((known, is_all)))
 }
 
 /// # Safety
@@ -179,7 +221,8 @@ pub(super) struct Out<T>(NonNull<T>);
 unsafe impl<T> Send for Out<T> {}
 
 impl<T> Out<T> {
-    /// Puts `nothing` there for as long as there is no result.
+    /// Puts `nothing` there for as long as there is no result. Of all arguments this is the first to be read, so that
+    /// nothing is there as well if another one is refused.
     ///
     /// # Safety
     /// `place` is null or may be written to, and nobody else uses it, until the operation has ended.
@@ -202,6 +245,22 @@ impl<T> Out<T> {
         // SAFETY: it is aligned, and may be written to, as the caller says.
         unsafe { place.write(nothing) };
         Ok(Some(Self(place)))
+    }
+
+    /// Several in a row; null only if there are none.
+    ///
+    /// # Safety
+    /// `first` is null or the first of `count` places, each as for [`new`](Self::new).
+    pub(super) unsafe fn several(first: *mut T, count: usize, nothing: T) -> Result<Vec<Self>>
+    where
+        T: Copy,
+    {
+        // SAFETY: the caller's promise is passed on; whether there is a value in them does not matter.
+        let places = unsafe { array(first.cast::<MaybeUninit<T>>(), count, "places for results")? };
+        (0..places.len())
+            // SAFETY: as above; each is inside of what was just found to be an array.
+            .map(|index| unsafe { Self::new(first.add(index), nothing) })
+            .collect()
     }
 
     pub(super) fn set(self, value: T) {

@@ -17,10 +17,10 @@ pub(super) unsafe extern "C" fn can_copy(
     // SAFETY: arguments as the table says.
     unsafe {
         Call::new("bulk copy", file_system, || {
-            Ok((location(source)?, location(target)?, Out::new(out, false)?))
+            Ok((Out::new(out, false)?, location(source)?, location(target)?))
         })
     }
-    .at_once(|file_system, (source, target, out)| {
+    .at_once(|file_system, (out, source, target)| {
         out.set(file_system.bulk_copy()?.can_copy(&source, &target));
         Ok(())
     })

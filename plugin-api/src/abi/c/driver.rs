@@ -3,11 +3,11 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
+use super::handle::Object;
 use super::operation::{Completion, Operation, returned};
 use crate::abi::signals::runtime_thread_started;
 use crate::{Error, ErrorKind, Result};
@@ -16,72 +16,106 @@ use crate::{Error, ErrorKind, Result};
 const MAX_THREADS: usize = 4;
 
 /// One operation in callback form.
-pub(super) struct Task {
-    /// `None` once it has ended. Whoever takes it out calls the callback.
-    running: Mutex<Option<(Operation, Completion)>>,
-    is_queued: AtomicBool,
-    is_cancelled: AtomicBool,
+pub(super) struct Task(Mutex<TaskState>);
+
+struct TaskState {
+    /// `None` while it is polled, and once it has ended.
+    waiting: Option<(Operation, Completion)>,
+    turn: Turn,
+    is_cancelled: bool,
+}
+
+/// Whose turn it is. A task is in the queue at most once, and never while it is polled: no thread waits for another.
+#[derive(Clone, Copy, PartialEq)]
+enum Turn {
+    /// Until it is woken.
+    Idle,
+    Queued,
+    /// Also once it has ended: nobody queues it any more.
+    Polled,
+    /// It was woken during the poll, which another one has to follow.
+    PolledAndWoken,
 }
 
 impl Task {
     pub(super) fn cancel(self: &Arc<Self>) {
-        self.is_cancelled.store(true, Ordering::Release);
+        lock(&self.0).is_cancelled = true;
         Arc::clone(self).wake();
     }
 
     /// Polls it once, and tells the caller if that was its end.
     fn run(self: Arc<Self>) {
-        // From here on it may be queued again. Another thread that then takes it waits for this one.
-        self.is_queued.store(false, Ordering::Release);
-        let ended = {
-            let mut running = lock(&self.running);
-            let Some((operation, _)) = running.as_mut() else {
-                return;
-            };
-            let polled = if self.is_cancelled.load(Ordering::Acquire) {
-                Poll::Ready(Err(Error::new(
-                    ErrorKind::Cancelled,
-                    "the operation was cancelled",
-                )))
-            } else {
-                operation.poll(&mut Context::from_waker(&Waker::from(Arc::clone(&self))))
-            };
-            match polled {
-                Poll::Pending => return,
-                Poll::Ready(result) => running.take().map(|running| (running, result)),
-            }
+        let (waiting, is_cancelled) = {
+            let mut state = lock(&self.0);
+            state.turn = Turn::Polled;
+            (state.waiting.take(), state.is_cancelled)
         };
-        if let Some(((operation, completion), result)) = ended {
-            let name = operation.name;
-            // Of what the caller lent, and of the task, nothing is left here when it hears of the end.
-            drop((operation, self));
-            completion.tell(returned(name, result));
+        let Some((mut operation, completion)) = waiting else {
+            return;
+        };
+        let polled = if is_cancelled {
+            Poll::Ready(Err(Error::new(
+                ErrorKind::Cancelled,
+                "the operation was cancelled",
+            )))
+        } else {
+            operation.poll(&mut Context::from_waker(&Waker::from(Arc::clone(&self))))
+        };
+        match polled {
+            Poll::Pending => self.keep((operation, completion)),
+            Poll::Ready(result) => {
+                let name = operation.name;
+                // Of what the caller lent, and of the task, nothing is left here when it hears of the end.
+                drop((operation, self));
+                completion.tell(returned(name, result));
+            }
+        }
+    }
+
+    /// Keeps what was polled until it is polled again.
+    fn keep(self: Arc<Self>, polled: (Operation, Completion)) {
+        let mut state = lock(&self.0);
+        state.waiting = Some(polled);
+        let woken = state.turn == Turn::PolledAndWoken;
+        state.turn = if woken { Turn::Queued } else { Turn::Idle };
+        drop(state);
+        if woken {
+            DRIVER.push(self);
         }
     }
 }
 
 impl Wake for Task {
     fn wake(self: Arc<Self>) {
-        if !self.is_queued.swap(true, Ordering::AcqRel) {
+        let mut state = lock(&self.0);
+        let before = state.turn;
+        state.turn = match before {
+            Turn::Idle | Turn::Queued => Turn::Queued,
+            Turn::Polled | Turn::PolledAndWoken => Turn::PolledAndWoken,
+        };
+        drop(state);
+        if before == Turn::Idle {
             DRIVER.push(self);
         }
     }
 }
 
 /// Gives the operation to the threads.
-pub(super) fn start(operation: Operation, completion: Completion) -> Result<()> {
+pub(super) fn start(operation: Operation, mut completion: Completion) -> Result<()> {
     DRIVER.ensure_one_thread().map_err(|error| {
         Error::new(ErrorKind::Exhausted, "no thread can be started for the operation")
             .with_source(&error)
             .with_remedy("raise the limit of threads, or make the call without a completion")
     })?;
-    let task = Arc::new(Task {
-        running: Mutex::new(None),
-        is_queued: AtomicBool::new(false),
-        is_cancelled: AtomicBool::new(false),
-    });
-    completion.give_handle(&task);
-    *lock(&task.running) = Some((operation, completion));
+    let place = completion.operation.take();
+    let task = Arc::new(Task(Mutex::new(TaskState {
+        waiting: Some((operation, completion)),
+        turn: Turn::Idle,
+        is_cancelled: false,
+    })));
+    if let Some(place) = place {
+        place.give(Object::Operation(Arc::clone(&task)));
+    }
     task.wake();
     Ok(())
 }
@@ -160,7 +194,7 @@ pub(super) fn is_driver() -> bool {
     IS_DRIVER.get()
 }
 
-/// No code of the plugin's runs under these locks but that of an operation, whose panics are caught.
+/// No code of the plugin's runs under these locks.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

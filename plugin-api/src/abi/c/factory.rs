@@ -44,9 +44,12 @@ pub(super) unsafe fn new_with(
     given: *const CFactoryOptions,
     out: *mut *mut CFactory,
 ) -> *mut CError {
+    // SAFETY: a place as the table says.
+    let out = unsafe { Out::new(out, null_mut()) };
     entry("make factory", || {
-        // SAFETY: a place and options as the table says.
-        let (out, given) = unsafe { (Out::new(out, null_mut())?, options(given)?) };
+        let out = out?;
+        // SAFETY: options as the table says.
+        let given = unsafe { options(given)? };
         let (number, memory_budget) = given.map_or((0, 0), |given| (log::set(&given), given.memory_budget));
         let host: HostRef = Arc::new(log::CHost { memory_budget });
         install_telemetry(&host);
@@ -88,11 +91,11 @@ pub(super) unsafe extern "C" fn file_system(
     // SAFETY: arguments as the table says.
     unsafe {
         Call::operation("create file system", factory, completion, || {
-            let (root, config) = (location(root)?.with_key(""), config(pairs, pair_count)?);
-            Ok((root, config, Out::new(out, null_mut())?))
+            let out = Out::new(out, null_mut())?;
+            Ok((out, location(root)?.with_key(""), config(pairs, pair_count)?))
         })
     }
-    .start(async |factory, (root, config, out)| {
+    .start(async |factory, (out, root, config)| {
         let file_system = factory.create(&root, &config).await?;
         out.give(Object::FileSystem(shared(file_system, &factory.enter.inner())));
         Ok(())

@@ -62,10 +62,10 @@ pub(super) unsafe extern "C" fn status(
     // SAFETY: arguments as the table says.
     unsafe {
         Call::operation("status", file_system, completion, || {
-            Ok((location(path)?, Out::new(out, null_mut())?))
+            Ok((Out::new(out, null_mut())?, location(path)?))
         })
     }
-    .start(async |file_system, (path, out)| {
+    .start(async |file_system, (out, path)| {
         file_system
             .status(&path)
             .await
@@ -82,10 +82,10 @@ pub(super) unsafe extern "C" fn exists(
     // SAFETY: arguments as the table says.
     unsafe {
         Call::operation("exists", file_system, completion, || {
-            Ok((location(path)?, Out::new(out, false)?))
+            Ok((Out::new(out, false)?, location(path)?))
         })
     }
-    .start(async |file_system, (path, out)| file_system.exists(&path).await.map(|exists| out.set(exists)))
+    .start(async |file_system, (out, path)| file_system.exists(&path).await.map(|exists| out.set(exists)))
 }
 
 pub(super) unsafe extern "C" fn list(
@@ -98,10 +98,10 @@ pub(super) unsafe extern "C" fn list(
     // SAFETY: arguments as the table says.
     unsafe {
         Call::operation("list", file_system, completion, || {
-            Ok((location(path)?, list_options(given)?, Out::new(out, null_mut())?))
+            Ok((Out::new(out, null_mut())?, location(path)?, list_options(given)?))
         })
     }
-    .start(async |file_system, (path, given, out)| {
+    .start(async |file_system, (out, path, given)| {
         let lister = file_system.list(&path, &given).await?;
         out.give(Object::Lister(single(lister, &file_system.enter)));
         Ok(())
@@ -149,10 +149,10 @@ pub(super) unsafe extern "C" fn open(
     // SAFETY: arguments as the table says.
     unsafe {
         Call::operation("open", file_system, completion, || {
-            Ok((location(path)?, open_options(given)?, Out::new(out, null_mut())?))
+            Ok((Out::new(out, null_mut())?, location(path)?, open_options(given)?))
         })
     }
-    .start(async |file_system, (path, given, out)| {
+    .start(async |file_system, (out, path, given)| {
         let stream = file_system.open(&path, &given).await?;
         out.give(Object::Input(single(stream, &file_system.enter)));
         Ok(())
@@ -192,13 +192,13 @@ pub(super) unsafe extern "C" fn create(
     unsafe {
         Call::operation("create", file_system, completion, || {
             Ok((
+                Out::new(out, null_mut())?,
                 location(path)?,
                 create_options(given)?,
-                Out::new(out, null_mut())?,
             ))
         })
     }
-    .start(async |file_system, (path, given, out)| {
+    .start(async |file_system, (out, path, given)| {
         let stream = file_system.create(&path, &given).await?;
         out.give(Object::Output(single(stream, &file_system.enter)));
         Ok(())
@@ -242,10 +242,10 @@ pub(super) unsafe extern "C" fn delete(
     // SAFETY: arguments as the table says.
     unsafe {
         Call::operation("delete", file_system, completion, || {
-            Ok((location(path)?, Out::optional(deleted, false)?))
+            Ok((Out::optional(deleted, false)?, location(path)?))
         })
     }
-    .start(async move |file_system, (path, out)| {
+    .start(async move |file_system, (out, path)| {
         let deleted = file_system.delete(&path, recursive != 0).await?;
         if let Some(out) = out {
             out.set(deleted);

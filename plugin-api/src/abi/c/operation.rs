@@ -5,11 +5,12 @@ use std::ffi::c_void;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::ptr::null_mut;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
-use super::arguments::{Out, options, refused};
+use super::arguments::{Out, known_part, refused};
 use super::handle::{self, Handle};
 use super::types::{CCompletion, CError, COperation};
 use super::{driver, results};
@@ -24,21 +25,23 @@ pub(super) type Work = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
 /// Runs an entry of the table: whatever is wrong becomes an error, also a panic.
 pub(super) fn entry(name: &'static str, code: impl FnOnce() -> Result<()>) -> *mut CError {
+    let code = || {
+        check_fork()?;
+        code()
+    };
     returned(name, guarded(name, code))
 }
 
+/// Runs it; a panic is an error.
 fn guarded<T>(name: &'static str, code: impl FnOnce() -> Result<T>) -> Result<T> {
-    let result = catch_unwind(AssertUnwindSafe(|| {
-        check_fork()?;
-        code()
-    }));
+    let result = catch_unwind(AssertUnwindSafe(code));
     result.unwrap_or_else(|panic| Err(panic_error(name, panic)))
 }
 
 /// A success is NULL.
 pub(super) fn returned(name: &'static str, result: Result<()>) -> *mut CError {
     match result {
-        Ok(()) => std::ptr::null_mut(),
+        Ok(()) => null_mut(),
         Err(error) => results::error(&error.with_operation(name)),
     }
 }
@@ -47,11 +50,11 @@ pub(super) fn returned(name: &'static str, result: Result<()>) -> *mut CError {
 pub(super) struct Completion {
     done: unsafe extern "C" fn(context: *mut c_void, error: *mut CError),
     context: *mut c_void,
-    /// Where the handle of the operation goes; may be null.
-    operation: *mut *mut COperation,
+    /// Where the handle of the operation goes, if the caller wants it. Used before the call returns.
+    pub(super) operation: Option<Out<*mut COperation>>,
 }
 
-// SAFETY: the caller says that `done` may be called from any thread; `operation` is used before the call returns.
+// SAFETY: the caller says that `done` may be called from any thread, with this context.
 unsafe impl Send for Completion {}
 
 impl Completion {
@@ -59,28 +62,20 @@ impl Completion {
     /// `completion` is null or points to a struct as `fsplug.h` describes it.
     pub(super) unsafe fn new(completion: *const CCompletion) -> Result<Option<Self>> {
         // SAFETY: the caller's promise is passed on.
-        let Some(completion) = (unsafe { options(completion)? }) else {
+        let Some((completion, is_all)) = (unsafe { known_part(completion)? }) else {
             return Ok(None);
         };
+        // SAFETY: as above.
+        let operation = unsafe { Out::optional(completion.operation, null_mut())? };
+        is_all?;
         let done = completion
             .done
             .ok_or_else(|| refused("the completion has no callback"))?;
         Ok(Some(Self {
             done,
             context: completion.context,
-            operation: completion.operation,
+            operation,
         }))
-    }
-
-    /// Gives the caller the handle with which it may cancel.
-    pub(super) fn give_handle(&self, task: &Arc<driver::Task>) {
-        if !self.operation.is_null() {
-            // SAFETY: not null, and the caller says that a handle may be written there during this call.
-            unsafe {
-                self.operation
-                    .write(handle::give(handle::Object::Operation(Arc::clone(task))))
-            };
-        }
     }
 
     /// Tells the caller.
@@ -100,7 +95,7 @@ pub(super) struct Call<H, A> {
 }
 
 impl<H, A> Call<H, A> {
-    /// Reads the handle, then the other arguments.
+    /// Reads the other arguments, then the handle: whatever is refused, nothing is in the places for results.
     ///
     /// # Safety
     /// As for [`handle::hold`].
@@ -110,9 +105,12 @@ impl<H, A> Call<H, A> {
         arguments: impl FnOnce() -> Result<A>,
     ) -> Self {
         let read = guarded(name, || {
+            let arguments = arguments();
+            // The locks of a handle are of no use in the child of a fork.
+            check_fork()?;
             // SAFETY: the caller's promise is passed on.
             let held = unsafe { handle::hold(handle)? };
-            Ok((held, arguments()?))
+            Ok((held, arguments?))
         });
         Self { name, read }
     }
@@ -158,7 +156,7 @@ impl<H> Call<H, Out<u64>> {
 
 /// The call of an operation, with or without a completion.
 impl<H: Deref<Target = Entered<T>>, T, A> Call<H, (A, Option<Completion>)> {
-    /// Reads the handle, then the other arguments, then the completion.
+    /// Reads the completion, then the other arguments, then the handle.
     ///
     /// # Safety
     /// As for [`new`](Self::new) and [`Completion::new`].
@@ -169,7 +167,13 @@ impl<H: Deref<Target = Entered<T>>, T, A> Call<H, (A, Option<Completion>)> {
         arguments: impl FnOnce() -> Result<A>,
     ) -> Self {
         // SAFETY: the caller's promise is passed on.
-        unsafe { Self::new(name, handle, || Ok((arguments()?, Completion::new(completion)?))) }
+        unsafe {
+            Self::new(name, handle, || {
+                // Both, also if one of them is refused: each has places for results.
+                let (completion, arguments) = (Completion::new(completion), arguments());
+                Ok((arguments?, completion?))
+            })
+        }
     }
 
     /// Runs the operation to its end, or gives it to the threads of the door if the caller wants to be told. It is

@@ -26,13 +26,13 @@ pub(super) unsafe extern "C" fn open(
     unsafe {
         Call::operation("open recoverable", file_system, completion, || {
             Ok((
+                Out::new(out, null_mut())?,
                 location(path)?,
                 create_options(given)?,
-                Out::new(out, null_mut())?,
             ))
         })
     }
-    .start(async |file_system, (path, given, out)| {
+    .start(async |file_system, (out, path, given)| {
         let stream = file_system.recoverable_writer()?.open(&path, &given).await?;
         out.give(Object::Recoverable(single(stream, &file_system.enter)));
         Ok(())
@@ -51,12 +51,12 @@ pub(super) unsafe extern "C" fn recover(
     unsafe {
         Call::operation("recover", file_system, completion, || {
             Ok((
-                recoverable(version, state, state_size)?,
                 Out::new(out, null_mut())?,
+                recoverable(version, state, state_size)?,
             ))
         })
     }
-    .start(async |file_system, (state, out)| {
+    .start(async |file_system, (out, state)| {
         let stream = file_system.recoverable_writer()?.recover(&state).await?;
         out.give(Object::Recoverable(single(stream, &file_system.enter)));
         Ok(())
@@ -75,12 +75,12 @@ pub(super) unsafe extern "C" fn recover_for_commit(
     unsafe {
         Call::operation("recover for commit", file_system, completion, || {
             Ok((
-                recoverable(version, state, state_size)?,
                 Out::new(out, null_mut())?,
+                recoverable(version, state, state_size)?,
             ))
         })
     }
-    .start(async |file_system, (state, out)| {
+    .start(async |file_system, (out, state)| {
         let writer = file_system.recoverable_writer()?;
         let committer = writer.recover_for_commit(&state).await?;
         out.give(Object::Committer(shared(committer, &file_system.enter)));
@@ -113,12 +113,12 @@ pub(super) unsafe extern "C" fn cleanup(
     unsafe {
         Call::operation("clean up", file_system, completion, || {
             Ok((
-                recoverable(version, state, state_size)?,
                 Out::optional(cleaned, false)?,
+                recoverable(version, state, state_size)?,
             ))
         })
     }
-    .start(async |file_system, (state, out)| {
+    .start(async |file_system, (out, state)| {
         let cleaned = file_system.recoverable_writer()?.cleanup(&state).await?;
         if let Some(out) = out {
             out.set(cleaned);
@@ -154,12 +154,12 @@ pub(super) unsafe extern "C" fn inspect(
     unsafe {
         Call::new("inspect", file_system, || {
             Ok((
-                recoverable(version, state, state_size)?,
                 Out::new(out, null_mut())?,
+                recoverable(version, state, state_size)?,
             ))
         })
     }
-    .recall(|file_system, (state, out)| {
+    .recall(|file_system, (out, state)| {
         let info = file_system.recoverable_writer()?.inspect(&state)?;
         out.set(results::info(&info));
         Ok(())
@@ -178,15 +178,15 @@ pub(super) unsafe extern "C" fn verify(
     // SAFETY: arguments as the table says.
     unsafe {
         Call::operation("verify", file_system, completion, || {
-            let state = recoverable(version, state, state_size)?;
-            Ok((
-                state,
-                Out::new(condition, FSPLUG_DAMAGED)?,
-                Out::optional(why, null_mut())?,
-            ))
+            // Both, also if one of them is refused.
+            let (condition, why) = (
+                Out::new(condition, FSPLUG_DAMAGED),
+                Out::optional(why, null_mut()),
+            );
+            Ok((condition?, why?, recoverable(version, state, state_size)?))
         })
     }
-    .start(async |file_system, (state, condition, why)| {
+    .start(async |file_system, (condition, why, state)| {
         let (number, text) = match file_system.recoverable_writer()?.verify(&state).await? {
             RecoverableCondition::Committable => (FSPLUG_COMMITTABLE, None),
             RecoverableCondition::Committed => (FSPLUG_COMMITTED, None),
@@ -212,11 +212,11 @@ pub(super) unsafe extern "C" fn pending_uploads(
     // SAFETY: arguments as the table says.
     unsafe {
         Call::operation("list uploads", file_system, completion, || {
-            let (under, token) = (location(under)?, optional_text(token, "token")?.to_owned());
-            Ok((under, token, Out::new(out, null_mut())?))
+            let out = Out::new(out, null_mut())?;
+            Ok((out, location(under)?, optional_text(token, "token")?.to_owned()))
         })
     }
-    .start(async |file_system, (under, token, out)| {
+    .start(async |file_system, (out, under, token)| {
         let writer = file_system.recoverable_writer()?;
         let (uploads, next) = writer.pending_uploads(&under, &token).await?;
         out.set(results::uploads(&uploads, next.as_deref()));

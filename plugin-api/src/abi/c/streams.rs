@@ -6,7 +6,7 @@ use super::arguments::{Lent, LentMut, Out, array};
 use super::operation::Call;
 use super::results;
 use super::types::{CBytes, CCompletion, CError, CInputStream, COutputStream, CPage, CRange};
-use crate::Result;
+use crate::{Error, ErrorKind};
 
 pub(super) unsafe extern "C" fn input_read(
     stream: *const CInputStream,
@@ -18,10 +18,10 @@ pub(super) unsafe extern "C" fn input_read(
     // SAFETY: arguments as the table says.
     unsafe {
         Call::operation("read", stream, completion, || {
-            Ok((LentMut::new(buffer, size)?, Out::new(out, 0)?))
+            Ok((Out::new(out, 0)?, LentMut::new(buffer, size)?))
         })
     }
-    .start(async |mut stream, (mut buffer, out)| {
+    .start(async |mut stream, (out, mut buffer)| {
         stream.read_into(buffer.bytes()).await.map(|size| out.set(size))
     })
 }
@@ -48,14 +48,22 @@ pub(super) unsafe extern "C" fn input_read_ranges(
     // SAFETY: arguments as the table says.
     unsafe {
         Call::operation("read ranges", stream, completion, || {
+            let places = Out::several(out, count, null_mut())?;
             let ranges = array(ranges, count, "ranges")?;
-            let places = (0..ranges.len()).map(|index| Out::new(out.wrapping_add(index), null_mut()));
             let ranges: Vec<_> = ranges.iter().map(|range| range.start..range.end).collect();
-            Ok((ranges, places.collect::<Result<Vec<_>>>()?))
+            Ok((places, ranges))
         })
     }
-    .start(async |mut stream, (ranges, places)| {
+    .start(async |mut stream, (places, ranges)| {
         let chunks = stream.read_ranges(&ranges).await?;
+        if chunks.len() != ranges.len() {
+            let (got, asked) = (chunks.len(), ranges.len());
+            return Err(Error::new(
+                ErrorKind::Corrupt,
+                format!("the plugin returned {got} chunks where {asked} were asked for"),
+            )
+            .with_remedy("report this to the author of the plugin"));
+        }
         for (place, chunk) in places.into_iter().zip(chunks) {
             place.set(results::bytes(chunk));
         }

@@ -3,5 +3,6 @@
 mod callbacks;
 mod calls;
 mod layout;
+mod places;
 mod plugin;
 mod refusals;

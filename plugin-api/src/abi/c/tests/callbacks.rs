@@ -5,6 +5,7 @@ use std::ffi::c_void;
 use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 use std::{fs, thread};
 
 use super::super::types::*;
@@ -12,7 +13,7 @@ use super::plugin::{CONTENT, Door, kind, ok, taken};
 use crate::ErrorKind;
 
 /// What a callback was called with.
-type Told = Option<(ErrorKind, String)>;
+pub(super) type Told = Option<(ErrorKind, String)>;
 
 unsafe extern "C" fn tell(context: *mut c_void, error: *mut CError) {
     // SAFETY: the context is the sender of `told`, which stays.
@@ -21,12 +22,12 @@ unsafe extern "C" fn tell(context: *mut c_void, error: *mut CError) {
 }
 
 /// Somebody to be told, and what was told. The sender is still in use when what it sent has arrived, so it stays.
-fn told() -> (&'static Sender<Told>, Receiver<Told>) {
+pub(super) fn told() -> (&'static Sender<Told>, Receiver<Told>) {
     let (sender, receiver) = channel();
     (Box::leak(Box::new(sender)), receiver)
 }
 
-fn completion(sender: &Sender<Told>, operation: *mut *mut COperation) -> CCompletion {
+pub(super) fn completion(sender: &Sender<Told>, operation: *mut *mut COperation) -> CCompletion {
     CCompletion {
         struct_size: size_of::<CCompletion>(),
         done: Some(tell),
@@ -342,6 +343,52 @@ fn of_a_thousand_calls_that_are_cancelled_at_any_moment_each_tells_its_end_once(
         }
     }
     assert_eq!(state.waiting.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn a_poll_that_takes_long_holds_up_no_other_operation_however_often_it_is_woken() {
+    let door = Door::new("slow-poll");
+    let state = door.state();
+    let ((slow_sender, slow), (sender, receiver)) = (told(), told());
+    let (slow_completion, quick_completion) = (
+        completion(slow_sender, null_mut()),
+        completion(sender, null_mut()),
+    );
+    let (waits, path) = (door.path("waits"), door.path("a"));
+    // Leaked: if this fails, calls still run.
+    let pages = Box::leak(Box::new([null_mut::<CPage>(); 2])).as_mut_ptr();
+    let status = door.api.status;
+    let blocked = state.block_polls();
+    // SAFETY: arguments as fsplug.h says; each page is released once.
+    unsafe {
+        let (slow_page, page) = (pages, pages.add(1));
+        ok(status(
+            door.fs,
+            waits.as_ptr(),
+            slow_page,
+            &raw const slow_completion,
+        ));
+        while state.polls() == 0 {
+            thread::yield_now();
+        }
+        // More often than there are threads.
+        for round in 0..100 {
+            state.wake();
+            ok(status(door.fs, path.as_ptr(), page, &raw const quick_completion));
+            let told = receiver.recv_timeout(Duration::from_secs(30));
+            assert_eq!(told, Ok(None), "round {round}");
+            ((**page).release)(*page);
+        }
+        assert_eq!(state.polls(), 1);
+        drop(blocked);
+        // It was woken during the poll, so another one follows.
+        while state.polls() < 2 {
+            thread::yield_now();
+        }
+        state.set_free();
+        assert_eq!(slow.recv().unwrap(), None);
+        ((**slow_page).release)(*slow_page);
+    }
 }
 
 struct Handles<'a>(&'a [*mut COperation]);

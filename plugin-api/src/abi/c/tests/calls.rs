@@ -247,6 +247,21 @@ fn a_stream_reads_into_memory_in_chunks_and_in_ranges() {
 }
 
 #[test]
+fn ranges_that_the_plugin_loses_are_an_error_and_no_success_without_them() {
+    let door = Door::new("lost-ranges");
+    let stream = door.open("loses-ranges");
+    let ranges = [CRange { start: 0, end: 10 }; 2];
+    let mut chunks = [null_mut::<CBytes>(); 2];
+    // SAFETY: arguments as fsplug.h says; the stream is released once.
+    unsafe {
+        let error = (door.api.input_read_ranges)(stream, ranges.as_ptr(), 2, chunks.as_mut_ptr(), null());
+        (door.api.release)(stream.cast());
+        assert_eq!(taken(error).map(|(kind, _)| kind), Some(ErrorKind::Corrupt));
+    }
+    assert_eq!(chunks, [null_mut(); 2]);
+}
+
+#[test]
 fn a_bulk_copy_tells_how_far_it_is_and_is_silent_when_it_has_ended() {
     unsafe extern "C" fn advanced(context: *mut c_void, request: usize, bytes: u64) {
         // SAFETY: the context is the vector below, which one thread uses.

@@ -1,9 +1,10 @@
 //! A plugin whose paths say how it behaves, and its table.
 
 use std::ffi::CString;
+use std::ops::Range;
 use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
@@ -30,6 +31,23 @@ impl State {
         *self.is_free.lock().unwrap() = true;
         for waker in self.wakers.lock().unwrap().drain(..) {
             waker.wake();
+        }
+    }
+
+    /// Has every poll of what waits block until the guard is dropped.
+    pub(super) fn block_polls(&self) -> MutexGuard<'_, bool> {
+        self.is_free.lock().unwrap()
+    }
+
+    /// How often what waits was polled.
+    pub(super) fn polls(&self) -> usize {
+        self.wakers.lock().unwrap().len()
+    }
+
+    /// Wakes all that wait, for nothing.
+    pub(super) fn wake(&self) {
+        for waker in &*self.wakers.lock().unwrap() {
+            waker.wake_by_ref();
         }
     }
 
@@ -137,6 +155,9 @@ impl FileSystem for Files {
         if !options.if_match.is_empty() && options.if_match != "tag" {
             return Err(Error::new(ErrorKind::Changed, "another version"));
         }
+        if path.key() == "loses-ranges" {
+            return Ok(Box::new(LosesRanges));
+        }
         Ok(Box::new(Reader {
             state: Arc::clone(&self.0),
             waits: path.key() == "read-waits",
@@ -237,6 +258,36 @@ impl InputStream for Reader {
 impl Drop for Reader {
     fn drop(&mut self) {
         assert!(self.position != 9, "a reader at 9 panics in drop");
+    }
+}
+
+/// Forgets the last range that is asked for.
+struct LosesRanges;
+
+#[async_trait]
+impl InputStream for LosesRanges {
+    async fn read(&mut self, _: usize) -> Result<Bytes> {
+        Ok(Bytes::new())
+    }
+
+    async fn read_ranges(&mut self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        Ok(vec![Bytes::from_static(CONTENT); ranges.len() - 1])
+    }
+
+    fn seek(&mut self, _: u64) -> Result<()> {
+        Ok(())
+    }
+
+    fn position(&self) -> u64 {
+        0
+    }
+
+    fn len(&self) -> u64 {
+        CONTENT.len() as u64
+    }
+
+    async fn close(&mut self) -> Result<()> {
+        Ok(())
     }
 }
 

@@ -263,6 +263,70 @@ fn options_of_an_older_and_of_a_newer_caller_are_understood() {
 }
 
 #[test]
+fn flags_and_reserved_members_that_this_plugin_does_not_know_are_refused() {
+    let door = Door::new("flags");
+    let path = door.path("a");
+    let list = CListOptions {
+        struct_size: size_of::<CListOptions>(),
+        flags: FSPLUG_RECURSIVE | 2,
+        page_size: 1,
+        extensions: null(),
+        extension_count: 0,
+    };
+    let create = CCreateOptions {
+        struct_size: size_of::<CCreateOptions>(),
+        flags: FSPLUG_OVERWRITE | FSPLUG_INJECT_ENTROPY,
+        reserved: 1,
+        content_type: null(),
+        size_hint: 0,
+        extensions: null(),
+        extension_count: 0,
+    };
+    let flagged = CCreateOptions {
+        flags: 1 << 31,
+        reserved: 0,
+        ..create
+    };
+    let copy = CCopyOptions {
+        struct_size: size_of::<CCopyOptions>(),
+        max_concurrent: 0,
+        reserved: 1,
+        advanced: None,
+        finished: None,
+        context: null_mut(),
+        extensions: null(),
+        extension_count: 0,
+    };
+    let factory = CFactoryOptions {
+        struct_size: size_of::<CFactoryOptions>(),
+        log: None,
+        log_context: null_mut(),
+        memory_budget: 0,
+        log_level: 0,
+        reserved: 1,
+    };
+    let (mut lister, mut output, mut recoverable, mut made) =
+        (null_mut(), null_mut(), null_mut(), null_mut());
+    // SAFETY: arguments as fsplug.h says, but for the flags and what is reserved.
+    let errors = unsafe {
+        let (fs, path, api) = (door.fs, path.as_ptr(), &door.api);
+        [
+            (api.list)(fs, path, &raw const list, &raw mut lister, null()),
+            (api.create)(fs, path, &raw const create, &raw mut output, null()),
+            (api.create)(fs, path, &raw const flagged, &raw mut output, null()),
+            (api.recoverable_open)(fs, path, &raw const create, &raw mut recoverable, null()),
+            (api.copy_files)(fs, null(), 0, &raw const copy, null()),
+            (api.factory_new)(&raw const factory, &raw mut made),
+        ]
+    };
+    for (index, error) in errors.into_iter().enumerate() {
+        let told = taken(error).unwrap_or_else(|| panic!("call {index} succeeded"));
+        assert_eq!(told.0, ErrorKind::Unsupported, "call {index}");
+        assert!(told.1.contains("too old"), "call {index}: {}", told.1);
+    }
+}
+
+#[test]
 fn a_panic_is_an_error_and_the_plugin_goes_on() {
     let door = Door::new("panics");
     let mut page = null_mut();
