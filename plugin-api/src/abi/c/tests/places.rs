@@ -220,8 +220,7 @@ fn arguments_that_are_refused_leave_nothing_in_the_place_for_the_result() {
         log_level: 0,
         reserved: 0,
     };
-    let stream = door.open("a");
-    // SAFETY: what is wrong can be seen to be wrong: a path, a text, options, or null where there should be bytes.
+    // SAFETY: what is wrong can be seen to be wrong: a path, a text, options, or null where there should be pairs.
     unsafe {
         refused("factory_new", pointers(), |out| {
             (api.factory_new)(&raw const factory, out)
@@ -263,17 +262,32 @@ fn arguments_that_are_refused_leave_nothing_in_the_place_for_the_result() {
         refused("can_copy", BOOLEANS, |out| {
             (api.can_copy)(fs, path, no_scheme, out)
         });
-        refused("input_read", SIZES, |out| {
-            (api.input_read)(stream, null_mut(), 1, out, null())
-        });
-        refused("input_read_ranges", pointers(), |out| {
-            (api.input_read_ranges)(stream, null(), 1, out, null())
-        });
         refused("recoverable_open", pointers(), |out| {
             (api.recoverable_open)(fs, no_scheme, null(), out, null())
         });
         refused("recoverable_open", pointers(), |out| {
             (api.recoverable_open)(fs, path, &raw const create, out, null())
+        });
+        refused("pending_uploads", pointers(), |out| {
+            (api.pending_uploads)(fs, no_scheme, null(), out, null())
+        });
+        refused("pending_uploads", pointers(), |out| {
+            (api.pending_uploads)(fs, path, no_text, out, null())
+        });
+    }
+}
+
+#[test]
+fn memory_that_is_refused_leaves_nothing_in_the_place_for_the_result() {
+    let door = Door::new("places-memory");
+    let (api, fs, stream) = (&door.api, door.fs, door.open("a"));
+    // SAFETY: null, where there should be bytes or ranges, is refused before it is read or written.
+    unsafe {
+        refused("input_read", SIZES, |out| {
+            (api.input_read)(stream, null_mut(), 1, out, null())
+        });
+        refused("input_read_ranges", pointers(), |out| {
+            (api.input_read_ranges)(stream, null(), 1, out, null())
         });
         refused("recoverable_recover", pointers(), |out| {
             (api.recoverable_recover)(fs, 0, null(), 1, out, null())
@@ -293,12 +307,6 @@ fn arguments_that_are_refused_leave_nothing_in_the_place_for_the_result() {
         // The other place is what is refused.
         refused("recoverable_verify", pointers(), |out| {
             (api.recoverable_verify)(fs, 0, null(), 0, null_mut(), out, null())
-        });
-        refused("pending_uploads", pointers(), |out| {
-            (api.pending_uploads)(fs, no_scheme, null(), out, null())
-        });
-        refused("pending_uploads", pointers(), |out| {
-            (api.pending_uploads)(fs, path, no_text, out, null())
         });
         (api.release)(stream.cast());
     }
