@@ -209,7 +209,12 @@ mod tests {
                 &[("op", "PutObject")],
                 &[1.0],
             ),
-            measured("throttle_count", MetricKind::Gauge, &[("op", "Strange")], &[1.0]),
+            measured(
+                "throttle_count_total",
+                MetricKind::Gauge,
+                &[("op", "Strange")],
+                &[1.0],
+            ),
             measured("wait", MetricKind::Histogram, &[], samples),
         ]);
         let text = snapshot.prometheus();

@@ -112,8 +112,9 @@ proptest! {
         let at = at.index(text.len());
         text[at] = byte;
         if let Some(Ok(damaged)) = std::str::from_utf8(&text).ok().map(PluginLock::parse) {
-            // One byte can change one hash or one name.
-            prop_assert!(lock.changes_to(&damaged).len() <= 2);
+            // One byte can change one hash or one name, or make one line of two.
+            let admitted = lock.changes_to(&damaged).into_iter().filter(|change| change.now.is_some());
+            prop_assert!(admitted.count() <= 1);
         }
         text.truncate(at);
         if let Some(Ok(shorter)) = std::str::from_utf8(&text).ok().map(PluginLock::parse) {
