@@ -36,12 +36,7 @@ fn in_the_child_of_a_fork_every_entry_says_so_and_in_the_parent_all_goes_on() {
         || {
             let (server, local) = (server(), tempfile::tempdir().unwrap());
             // As many as are open below: in the child, which cannot get any back, nobody may wait for one.
-            let limits = [
-                ("fs.s3.limit.input", "2"),
-                ("fs.s3.limit.output", "4"),
-                ("fs.file.limit.input", "2"),
-                ("fs.file.limit.output", "4"),
-            ];
+            let limits = [("fs.s3.limit.input", "2"), ("fs.file.limit.input", "2")];
             let file_systems = file_systems(&server, &limits);
             // One set stays in the parent; the child drops the other, in which nothing may wait for a thread.
             let mut opened = open_everywhere(&file_systems, &local);
