@@ -6,6 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use abi_stable::StableAbi;
 use bytes::Bytes;
 
+use crate::{Error, ErrorKind, Result};
+
 /// Bytes owned by one side and read by the other, which gives them back through `release`.
 ///
 /// The memory never moves and is never written again. Each side frees its own, so that their
@@ -72,6 +74,21 @@ impl From<Chunk> for Bytes {
             Self::from_owner(chunk)
         }
     }
+}
+
+/// Whether there is one chunk for each range. Whoever goes through both would miss or mix some.
+pub(super) fn check_one_for_each(chunks: usize, ranges: usize) -> Result<()> {
+    if chunks == ranges {
+        return Ok(());
+    }
+    Err(other_than_asked(&format!("{chunks} chunks for {ranges} ranges")))
+}
+
+/// The plugin returned something that does not fit the question.
+#[cold]
+pub(super) fn other_than_asked(what: &str) -> Error {
+    Error::new(ErrorKind::Corrupt, format!("the plugin returned {what}"))
+        .with_remedy("report this to the author of the plugin")
 }
 
 #[cfg(test)]

@@ -114,17 +114,8 @@ pub fn to_wire<T, W: From<T>>(result: crate::Result<T>) -> WireResult<W> {
 
 /// A plain result from the wire.
 pub fn from_wire<T>(result: WireResult<T>) -> crate::Result<T> {
-    from_wire_with(result, Ok)
-}
-
-/// A plain result from the wire, of a value that has to be converted too.
-#[inline]
-pub fn from_wire_with<W, T>(
-    result: WireResult<W>,
-    convert: impl FnOnce(W) -> crate::Result<T>,
-) -> crate::Result<T> {
     match result {
-        RResult::ROk(value) => convert(value),
+        RResult::ROk(value) => Ok(value),
         RResult::RErr(error) => Err(error.into()),
     }
 }

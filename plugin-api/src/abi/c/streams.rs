@@ -6,7 +6,7 @@ use super::arguments::{Lent, LentMut, Out, array};
 use super::operation::Call;
 use super::results;
 use super::types::{CBytes, CCompletion, CError, CInputStream, COutputStream, CPage, CRange};
-use crate::{Error, ErrorKind};
+use crate::abi::chunk::check_one_for_each;
 
 pub(super) unsafe extern "C" fn input_read(
     stream: *const CInputStream,
@@ -56,14 +56,7 @@ pub(super) unsafe extern "C" fn input_read_ranges(
     }
     .start(async |mut stream, (places, ranges)| {
         let chunks = stream.read_ranges(&ranges).await?;
-        if chunks.len() != ranges.len() {
-            let (got, asked) = (chunks.len(), ranges.len());
-            return Err(Error::new(
-                ErrorKind::Corrupt,
-                format!("the plugin returned {got} chunks where {asked} were asked for"),
-            )
-            .with_remedy("report this to the author of the plugin"));
-        }
+        check_one_for_each(chunks.len(), ranges.len())?;
         for (place, chunk) in places.into_iter().zip(chunks) {
             place.set(results::bytes(chunk));
         }

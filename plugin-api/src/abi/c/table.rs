@@ -1,6 +1,6 @@
 //! [`CApi`]: the table of functions.
 
-mod filled;
+mod functions;
 
 use std::ffi::{c_char, c_void};
 
@@ -10,7 +10,7 @@ use super::types::{
     COutputStream, CPage, CPair, CRange, CRecoverableInfo, CRecoverableStream, CUploads,
 };
 
-pub(super) use filled::table;
+pub(super) use functions::table;
 
 /// The table was filled in.
 pub const FSPLUG_OK: i32 = 0;

@@ -10,7 +10,7 @@ use super::bulk_copy::RemoteBulkCopy;
 use super::factory::deadline_ms;
 use super::recoverable::RemoteWriter;
 use super::stream::{RemoteInput, RemoteOutput};
-use crate::abi::error::{from_wire, from_wire_with};
+use crate::abi::error::from_wire;
 use crate::abi::interface::{FileSystemAbi_TO, ListerAbi_TO};
 use crate::abi::wire::{Create, List, Open, Status, extensions_to_wire};
 use crate::{
@@ -34,7 +34,7 @@ impl FileSystem for RemoteFileSystem {
     }
 
     async fn status(&self, path: &Location) -> Result<FileStatus> {
-        from_wire_with(self.0.status(path.into()).await, Status::into_status)
+        from_wire(self.0.status(path.into()).await)?.into_status()
     }
 
     async fn list(&self, path: &Location, options: &ListOptions) -> Result<Box<dyn Lister>> {

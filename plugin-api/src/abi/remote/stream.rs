@@ -5,10 +5,11 @@ use std::ops::Range;
 use abi_stable::std_types::RBox;
 use async_trait::async_trait;
 
+use crate::abi::chunk::{check_one_for_each, other_than_asked};
 use crate::abi::error::from_wire;
 use crate::abi::interface::{InputStreamAbi_TO, OutputStreamAbi_TO};
 use crate::abi::wire::ByteRange;
-use crate::{Bytes, Error, ErrorKind, FileStatus, InputStream, Location, OutputStream, Result};
+use crate::{Bytes, FileStatus, InputStream, Location, OutputStream, Result};
 
 pub(super) struct RemoteInput(pub(super) InputStreamAbi_TO<RBox<()>>);
 
@@ -20,12 +21,6 @@ fn check_length(got: usize, most: usize) -> Result<()> {
     Err(other_than_asked(&format!(
         "{got} bytes where {most} were asked for"
     )))
-}
-
-#[cold]
-fn other_than_asked(what: &str) -> Error {
-    Error::new(ErrorKind::Corrupt, format!("the plugin returned {what}"))
-        .with_remedy("report this to the author of the plugin")
 }
 
 #[deny(clippy::missing_trait_methods)]
@@ -53,10 +48,7 @@ impl InputStream for RemoteInput {
             })
             .collect();
         let chunks = from_wire(self.0.read_ranges(wire.as_slice().into()).await)?;
-        let (got, asked) = (chunks.len(), ranges.len());
-        if got != asked {
-            return Err(other_than_asked(&format!("{got} chunks for {asked} ranges")));
-        }
+        check_one_for_each(chunks.len(), ranges.len())?;
         Ok(chunks.into_iter().map(Bytes::from).collect())
     }
 
@@ -138,6 +130,7 @@ mod tests {
     use async_ffi::BorrowingFfiFuture;
 
     use super::*;
+    use crate::ErrorKind;
     use crate::abi::chunk::Chunk;
     use crate::abi::error::{WireResult, to_wire};
     use crate::abi::future::WireFuture;
